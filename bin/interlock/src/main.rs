@@ -1,0 +1,2 @@
+//! The `interlock` binary.
+fn main() {}

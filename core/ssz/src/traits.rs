@@ -1,0 +1,88 @@
+//! The trait that every SSZ value implements, and the calls that users make.
+
+use crate::{Ctx, DecodeError, JsonError, Root, Schema, Shape};
+
+/// A value that has an SSZ encoding, a root, a JSON form and a schema.
+///
+/// The `shape` is what the declaration of the field says; containers and numbers ignore it.
+/// Users call [`SszExt`]; this trait is what types implement.
+pub trait Ssz: Sized + Clone + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static {
+    /// True for numbers and booleans, which share chunks in a sequence.
+    const BASIC: bool = false;
+
+    /// The size in bytes where every value has the same, else none.
+    fn fixed_len(shape: &Shape, ctx: &Ctx) -> Option<usize>;
+
+    /// The size in bytes of this value's encoding.
+    fn encoded_len(&self, shape: &Shape, ctx: &Ctx) -> usize;
+
+    /// Appends the encoding.
+    fn encode(&self, out: &mut Vec<u8>, shape: &Shape, ctx: &Ctx);
+
+    /// Reads the encoding that fills `bytes` exactly.
+    fn decode(bytes: &[u8], shape: &Shape, ctx: &Ctx) -> Result<Self, DecodeError>;
+
+    /// The hash tree root.
+    fn root(&self, shape: &Shape, ctx: &Ctx) -> Root;
+
+    /// The default value of the shape: vectors at full length, all else empty or zero.
+    fn default_in(shape: &Shape, ctx: &Ctx) -> Self;
+
+    /// Appends the JSON that the Beacon API uses.
+    fn write_json(&self, out: &mut String, shape: &Shape, ctx: &Ctx);
+
+    /// Reads that JSON.
+    fn read_json(value: &serde_json::Value, shape: &Shape, ctx: &Ctx) -> Result<Self, JsonError>;
+
+    /// The schema at this preset and fork.
+    fn schema(shape: &Shape, ctx: &Ctx) -> Schema;
+}
+
+/// SSZ for values whose type says all of their shape: what users call.
+pub trait SszExt: Ssz {
+    /// The encoding.
+    fn to_ssz(&self, ctx: Ctx) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.encoded_len(&Shape::Plain, &ctx));
+        self.encode(&mut out, &Shape::Plain, &ctx);
+        out
+    }
+
+    /// Reads an encoding that fills `bytes` exactly.
+    fn from_ssz(bytes: &[u8], ctx: Ctx) -> Result<Self, DecodeError> {
+        Self::decode(bytes, &Shape::Plain, &ctx)
+    }
+
+    /// [`hash_tree_root`](https://github.com/ethereum/consensus-specs/blob/master/ssz/simple-serialize.md#merkleization).
+    fn hash_tree_root(&self, ctx: Ctx) -> Root {
+        self.root(&Shape::Plain, &ctx)
+    }
+
+    /// The default value, its vectors at the lengths of the preset.
+    fn new_default(ctx: Ctx) -> Self {
+        Self::default_in(&Shape::Plain, &ctx)
+    }
+
+    /// The JSON text that the Beacon API uses.
+    fn to_json_string(&self, ctx: Ctx) -> String {
+        let mut out = String::new();
+        self.write_json(&mut out, &Shape::Plain, &ctx);
+        out
+    }
+
+    /// The JSON that the Beacon API uses; for large values [`SszExt::to_json_string`] needs far less memory.
+    fn to_json(&self, ctx: Ctx) -> serde_json::Value {
+        serde_json::from_str(&self.to_json_string(ctx)).expect("write_json writes valid JSON")
+    }
+
+    /// Reads the JSON that the Beacon API uses; unknown fields are ignored, missing ones are errors.
+    fn from_json(value: &serde_json::Value, ctx: Ctx) -> Result<Self, JsonError> {
+        Self::read_json(value, &Shape::Plain, &ctx)
+    }
+
+    /// The schema at this preset and fork.
+    fn schema_of(ctx: Ctx) -> Schema {
+        Self::schema(&Shape::Plain, &ctx)
+    }
+}
+
+impl<T: Ssz> SszExt for T {}

@@ -1,0 +1,63 @@
+//! Constants of the specification that no preset or configuration changes.
+
+use crate::{DomainType, Epoch, Slot};
+
+/// `GENESIS_SLOT`.
+pub const GENESIS_SLOT: Slot = Slot(0);
+/// `GENESIS_EPOCH`.
+pub const GENESIS_EPOCH: Epoch = Epoch(0);
+/// `FAR_FUTURE_EPOCH`.
+pub const FAR_FUTURE_EPOCH: Epoch = Epoch(u64::MAX);
+/// `BASE_REWARDS_PER_EPOCH`.
+pub const BASE_REWARDS_PER_EPOCH: u64 = 4;
+/// `DEPOSIT_CONTRACT_TREE_DEPTH`.
+pub const DEPOSIT_CONTRACT_TREE_DEPTH: u64 = 32;
+/// `JUSTIFICATION_BITS_LENGTH`.
+pub const JUSTIFICATION_BITS_LENGTH: u64 = 4;
+/// `BLS_WITHDRAWAL_PREFIX`.
+pub const BLS_WITHDRAWAL_PREFIX: u8 = 0;
+/// `ETH1_ADDRESS_WITHDRAWAL_PREFIX`.
+pub const ETH1_ADDRESS_WITHDRAWAL_PREFIX: u8 = 1;
+/// `COMPOUNDING_WITHDRAWAL_PREFIX`.
+pub const COMPOUNDING_WITHDRAWAL_PREFIX: u8 = 2;
+/// `TARGET_AGGREGATORS_PER_COMMITTEE`.
+pub const TARGET_AGGREGATORS_PER_COMMITTEE: u64 = 16;
+/// `TARGET_AGGREGATORS_PER_SYNC_SUBCOMMITTEE`.
+pub const TARGET_AGGREGATORS_PER_SYNC_SUBCOMMITTEE: u64 = 16;
+/// `SYNC_COMMITTEE_SUBNET_COUNT`.
+pub const SYNC_COMMITTEE_SUBNET_COUNT: u64 = 4;
+/// `BYTES_PER_FIELD_ELEMENT`.
+pub const BYTES_PER_FIELD_ELEMENT: u64 = 32;
+/// `BASIS_POINTS`.
+pub const BASIS_POINTS: u64 = 10_000;
+/// `MAX_CONCURRENT_REQUESTS`.
+pub const MAX_CONCURRENT_REQUESTS: u64 = 2;
+
+/// `DOMAIN_BEACON_PROPOSER`.
+pub const DOMAIN_BEACON_PROPOSER: DomainType = domain(0);
+/// `DOMAIN_BEACON_ATTESTER`.
+pub const DOMAIN_BEACON_ATTESTER: DomainType = domain(1);
+/// `DOMAIN_RANDAO`.
+pub const DOMAIN_RANDAO: DomainType = domain(2);
+/// `DOMAIN_DEPOSIT`.
+pub const DOMAIN_DEPOSIT: DomainType = domain(3);
+/// `DOMAIN_VOLUNTARY_EXIT`.
+pub const DOMAIN_VOLUNTARY_EXIT: DomainType = domain(4);
+/// `DOMAIN_SELECTION_PROOF`.
+pub const DOMAIN_SELECTION_PROOF: DomainType = domain(5);
+/// `DOMAIN_AGGREGATE_AND_PROOF`.
+pub const DOMAIN_AGGREGATE_AND_PROOF: DomainType = domain(6);
+/// `DOMAIN_SYNC_COMMITTEE`.
+pub const DOMAIN_SYNC_COMMITTEE: DomainType = domain(7);
+/// `DOMAIN_SYNC_COMMITTEE_SELECTION_PROOF`.
+pub const DOMAIN_SYNC_COMMITTEE_SELECTION_PROOF: DomainType = domain(8);
+/// `DOMAIN_CONTRIBUTION_AND_PROOF`.
+pub const DOMAIN_CONTRIBUTION_AND_PROOF: DomainType = domain(9);
+/// `DOMAIN_BLS_TO_EXECUTION_CHANGE`.
+pub const DOMAIN_BLS_TO_EXECUTION_CHANGE: DomainType = domain(10);
+/// `DOMAIN_APPLICATION_MASK`.
+pub const DOMAIN_APPLICATION_MASK: DomainType = ssz::FixedBytes([0, 0, 0, 1]);
+
+const fn domain(number: u8) -> DomainType {
+    ssz::FixedBytes([number, 0, 0, 0])
+}

@@ -1,0 +1,1 @@
+//! The validator client: a process of its own that speaks only the Beacon API.
