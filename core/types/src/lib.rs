@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod bounds;
+mod by_name;
 mod caches;
 mod config;
 pub mod constants;

@@ -1,0 +1,171 @@
+//! One case: its place in the layout, its files, and which of them were read.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use anyhow::{Context, anyhow, bail};
+use ssz::{Ssz, SszExt};
+use types::{ForkName, Spec};
+
+/// How a case ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// As the vector says.
+    Passed,
+    /// Not as the vector says.
+    Failed(String),
+    /// Not run, and why.
+    Skipped(String),
+}
+
+/// The bytes of a file, or where they are.
+#[derive(Debug)]
+pub enum FileData {
+    /// From a pack.
+    Bytes(Vec<u8>),
+    /// In a folder.
+    Path(PathBuf),
+}
+
+/// One case of the official layout.
+#[derive(Debug)]
+pub struct Case {
+    /// `mainnet`, `minimal`, `general`.
+    pub preset: String,
+    /// `phase0` …
+    pub fork: String,
+    /// `operations`, `ssz_static` …
+    pub runner: String,
+    /// `attestation`, `BeaconState` …
+    pub handler: String,
+    /// The suite within the handler.
+    pub suite: String,
+    /// The case within the suite.
+    pub name: String,
+    files: BTreeMap<String, FileData>,
+    read: Mutex<BTreeSet<String>>,
+}
+
+thread_local! {
+    static SPECS: RefCell<BTreeMap<String, &'static Spec>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+impl Case {
+    /// A case from its path below `tests/`, six names long.
+    pub fn new(names: &[String], files: BTreeMap<String, FileData>) -> Self {
+        let [preset, fork, runner, handler, suite, name] = names else { panic!("six names make a case: {names:?}") };
+        Self {
+            preset: preset.clone(),
+            fork: fork.clone(),
+            runner: runner.clone(),
+            handler: handler.clone(),
+            suite: suite.clone(),
+            name: name.clone(),
+            files,
+            read: Mutex::default(),
+        }
+    }
+
+    /// The case's full name.
+    pub fn id(&self) -> String {
+        [&self.preset, &self.fork, &self.runner, &self.handler, &self.suite, &self.name].map(String::as_str).join("/")
+    }
+
+    /// The fork as a value.
+    pub fn fork_name(&self) -> anyhow::Result<ForkName> {
+        Ok(self.fork.parse()?)
+    }
+
+    /// The spec of the case: its own `config.yaml`, or the preset's configuration; the case's fork and all before
+    /// it begin at genesis.
+    pub fn spec(&self) -> anyhow::Result<&'static Spec> {
+        let own = if self.has("config.yaml") { Some(self.text("config.yaml")?) } else { None };
+        let key = format!("{}\n{}\n{}", self.preset, self.fork, own.as_deref().unwrap_or_default());
+        if let Some(spec) = SPECS.with_borrow(|specs| specs.get(&key).copied()) {
+            return Ok(spec);
+        }
+        let base = match self.preset.as_str() {
+            "minimal" => types::Config::MINIMAL_YAML,
+            "mainnet" => types::Config::MAINNET_YAML,
+            other => bail!("no preset {other}"),
+        };
+        let mut settings = types::Settings::parse(own.as_deref().unwrap_or(base))?;
+        if own.is_none() {
+            let fork = self.fork_name()?;
+            for other in ForkName::ALL.into_iter().skip(1) {
+                let epoch = if other <= fork { 0 } else { u64::MAX };
+                settings.set(&format!("{}_FORK_EPOCH", other.as_str().to_uppercase()), epoch);
+            }
+        }
+        let spec = Spec::from_settings(settings, None)?;
+        SPECS.with_borrow_mut(|specs| specs.insert(key, spec));
+        Ok(spec)
+    }
+
+    /// True where the case has the file (`.ssz` stands for `.ssz_snappy` too).
+    pub fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name) || self.files.contains_key(&format!("{name}_snappy"))
+    }
+
+    /// The names of all files.
+    pub fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// The files that nothing has read.
+    pub fn unread(&self) -> Vec<&str> {
+        let read = self.read.lock().expect("no reader panics");
+        self.file_names().filter(|name| !read.contains(*name)).collect()
+    }
+
+    /// Marks a file as not needed; the runner says in its documentation why.
+    pub fn declare_unneeded(&self, name: &str) {
+        self.mark(name);
+    }
+
+    fn mark(&self, name: &str) {
+        self.read.lock().expect("no reader panics").insert(name.to_owned());
+    }
+
+    /// The bytes of a file, snappy already undone.
+    pub fn bytes(&self, name: &str) -> anyhow::Result<Vec<u8>> {
+        let packed = format!("{name}_snappy");
+        let (name, data) = match (self.files.get_key_value(name), self.files.get_key_value(&packed)) {
+            (Some(found), _) | (None, Some(found)) => found,
+            (None, None) => bail!("the case has no {name}"),
+        };
+        self.mark(name);
+        let bytes = match data {
+            FileData::Bytes(bytes) => bytes.clone(),
+            FileData::Path(path) => std::fs::read(path).with_context(|| path.display().to_string())?,
+        };
+        if name.ends_with("_snappy") {
+            return Ok(snap::raw::Decoder::new().decompress_vec(&bytes)?);
+        }
+        Ok(bytes)
+    }
+
+    /// The text of a file.
+    pub fn text(&self, name: &str) -> anyhow::Result<String> {
+        Ok(String::from_utf8(self.bytes(name)?)?)
+    }
+
+    /// A YAML file as data of any type; take numbers as `String` where YAML might misread them.
+    pub fn yaml<T: serde::de::DeserializeOwned>(&self, name: &str) -> anyhow::Result<T> {
+        serde_saphyr::from_str(&self.text(name)?).map_err(|error| anyhow!("{name}: {error}"))
+    }
+
+    /// An SSZ file of the case's preset and fork.
+    pub fn ssz<T: Ssz>(&self, name: &str) -> anyhow::Result<T> {
+        let ctx = self.spec()?.ctx(self.fork_name()?);
+        T::from_ssz(&self.bytes(name)?, ctx).map_err(|error| anyhow!("{name}: {error}"))
+    }
+
+    /// A state of the case's preset and fork.
+    pub fn state(&self, name: &str) -> anyhow::Result<types::BeaconState> {
+        types::BeaconState::decode_at(self.spec()?, self.fork_name()?, &self.bytes(name)?)
+            .map_err(|error| anyhow!("{name}: {error}"))
+    }
+}

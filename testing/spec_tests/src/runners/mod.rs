@@ -1,0 +1,51 @@
+//! Which function runs a case, by runner and handler.
+
+mod bls;
+mod ssz_generic;
+mod ssz_generic_types;
+mod ssz_static;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::case::{Case, Outcome};
+
+/// What a runner says: nothing wrong, or an error; a skip is decided before it runs.
+type Result = anyhow::Result<()>;
+
+/// Runs a case. A panic is a failure, and so is a file that the runner neither read nor declared.
+pub fn run_checked(case: &Case) -> Outcome {
+    // The manifest repeats the names that are the case's path.
+    case.declare_unneeded("manifest.yaml");
+    let Some(runner) = runner_of(case) else {
+        return Outcome::Skipped(skip_reason(case));
+    };
+    match catch_unwind(AssertUnwindSafe(|| runner(case))) {
+        Ok(Ok(())) => match case.unread().as_slice() {
+            [] => Outcome::Passed,
+            unread => Outcome::Failed(format!("files that the runner did not read: {}", unread.join(", "))),
+        },
+        Ok(Err(error)) => Outcome::Failed(format!("{error:#}")),
+        Err(panic) => Outcome::Failed(format!("panicked: {}", panic_text(&*panic))),
+    }
+}
+
+fn runner_of(case: &Case) -> Option<fn(&Case) -> Result> {
+    match (case.runner.as_str(), case.handler.as_str()) {
+        ("ssz_static", _) => Some(ssz_static::run),
+        ("ssz_generic", _) => Some(ssz_generic::run),
+        ("bls" | "bls12_381", _) => Some(bls::run),
+        _ => None,
+    }
+}
+
+fn skip_reason(case: &Case) -> String {
+    format!("{}: no runner yet", case.runner)
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a text")
+}

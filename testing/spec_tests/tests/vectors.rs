@@ -1,0 +1,16 @@
+//! The conformance vectors as a test: the compact packs of the repository, or the set that the environment names.
+//! Has no test harness, so that the counts are printed on success too.
+
+use std::process::ExitCode;
+
+fn main() -> anyhow::Result<ExitCode> {
+    if std::env::args().any(|argument| argument == "--list") {
+        println!("vectors: test");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let path = spec_tests::default_set();
+    println!("vectors: {}", path.display());
+    let report = spec_tests::run(&path)?;
+    report.print();
+    Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
