@@ -1,0 +1,301 @@
+//! discv5: our record, and queries for peers on our fork.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::enr::NodeId;
+use discv5::{Discv5, Enr, ListenConfig, QueryError};
+use futures::future::BoxFuture;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::command::Subnet;
+use crate::dials::Candidate;
+use crate::enr::{self, Address, Fields};
+use crate::key::SecretKey;
+
+/// Records that one query looks for.
+const QUERY_RECORDS: usize = 16;
+/// Time between queries: short at first and when we are alone, then growing.
+const QUERY_PAUSE_FIRST: Duration = Duration::from_millis(500);
+const QUERY_PAUSE_LAST: Duration = Duration::from_secs(15);
+/// Subnet searches that wait; a further one is dropped, the node asks again when it still needs peers.
+const SEARCHES_MAX: usize = 64;
+
+/// What discovery needs to start.
+pub(crate) struct Settings<'a> {
+    pub(crate) key: &'a SecretKey,
+    pub(crate) listen: SocketAddr,
+    /// Address for the record; a UDP port of `None` becomes the bound one.
+    pub(crate) address: Address,
+    pub(crate) fields: Option<Fields>,
+    pub(crate) bootnodes: &'a [Enr],
+    pub(crate) enabled: bool,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Candidates(Vec<Candidate>),
+    /// Our own record changed because peers see us at another address.
+    RecordChanged,
+}
+
+type Query = BoxFuture<'static, (Result<Vec<Enr>, QueryError>, bool)>;
+
+/// A discv5 node, or only its record when discovery is off.
+pub(crate) struct Discovery {
+    discv5: Discv5,
+    enabled: bool,
+    pub(crate) udp_port: Option<u16>,
+    events: Option<mpsc::Receiver<discv5::Event>>,
+    query: Option<Query>,
+    searches: VecDeque<Subnet>,
+    hungry: bool,
+    pause: Duration,
+    next_query: Instant,
+}
+
+/// Loopback, private and unique-local addresses: many honest nodes may share one there.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+impl Discovery {
+    pub(crate) async fn start(settings: Settings<'_>) -> Result<Self, crate::NetworkError> {
+        let mut address = settings.address;
+        let mut udp_port = None;
+        let mut listen = ListenConfig::from_ip(settings.listen.ip(), settings.listen.port());
+        if settings.enabled {
+            // The socket is bound here, so that port 0 is resolved before the record is signed.
+            let bound = UdpSocket::bind(settings.listen).await;
+            let socket = bound.map_err(|error| crate::start::bind_error("UDP", settings.listen, error))?;
+            let port = socket.local_addr().map_err(crate::start::discovery_error)?.port();
+            udp_port = Some(port);
+            address.udp = address.udp.or(Some(port));
+            let socket = Some(Arc::new(socket));
+            listen = match settings.listen {
+                SocketAddr::V4(_) => ListenConfig::FromSockets { ipv4: socket, ipv6: None },
+                SocketAddr::V6(_) => ListenConfig::FromSockets { ipv4: None, ipv6: socket },
+            };
+        }
+        let key = settings.key.enr_key();
+        let record = enr::build(&key, address, settings.fields).map_err(crate::start::discovery_error)?;
+        let config = discv5_config(listen, address.ip);
+        let mut discv5 = Discv5::new(record, key, config).map_err(crate::start::discovery_error)?;
+        let mut events = None;
+        if settings.enabled {
+            for bootnode in settings.bootnodes {
+                if let Err(error) = discv5.add_enr(bootnode.clone()) {
+                    tracing::warn!(enr = %bootnode, error, "this bootnode cannot be used for discovery");
+                }
+            }
+            discv5.start().await.map_err(crate::start::discovery_error)?;
+            events = Some(discv5.event_stream().await.map_err(crate::start::discovery_error)?);
+        }
+        Ok(Self {
+            discv5,
+            enabled: settings.enabled,
+            udp_port,
+            events,
+            query: None,
+            searches: VecDeque::new(),
+            hungry: true,
+            pause: QUERY_PAUSE_FIRST,
+            next_query: Instant::now(),
+        })
+    }
+
+    /// Our record as it is now.
+    pub(crate) fn local_enr(&self) -> Enr {
+        self.discv5.local_enr()
+    }
+
+    /// A record that discovery knows.
+    pub(crate) fn find(&self, peer: &libp2p::PeerId) -> Option<Enr> {
+        self.discv5.table_entries_enr().into_iter().find(|enr| enr::peer_id(enr) == Some(*peer))
+    }
+
+    /// Changes the consensus fields of our record; true if any did change.
+    pub(crate) fn update(&mut self, eth2: [u8; 16], attnets: [u8; 8], syncnets: Option<u8>) -> bool {
+        let old = enr::fields(&self.local_enr());
+        let syncnets = syncnets.unwrap_or(old.syncnets);
+        if old == (Fields { eth2: Some(eth2), attnets, syncnets }) {
+            return false;
+        }
+        let results = [
+            self.discv5.enr_insert("eth2", &eth2),
+            self.discv5.enr_insert("attnets", &attnets),
+            self.discv5.enr_insert("syncnets", &[syncnets]),
+        ];
+        for error in results.into_iter().filter_map(Result::err) {
+            tracing::warn!(?error, "the local ENR could not be updated");
+        }
+        self.wake();
+        true
+    }
+
+    /// Whether more peers are wanted. `alone` brings the short pause between queries back.
+    pub(crate) fn set_hunger(&mut self, hungry: bool, alone: bool) {
+        self.hungry = hungry;
+        if alone && self.pause > QUERY_PAUSE_FIRST * 4 {
+            self.pause = QUERY_PAUSE_FIRST;
+            self.wake();
+        }
+    }
+
+    /// Queues a search for peers of a subnet.
+    pub(crate) fn search(&mut self, subnet: Subnet) {
+        if self.searches.len() < SEARCHES_MAX && !self.searches.contains(&subnet) {
+            self.searches.push_back(subnet);
+            self.wake();
+        }
+    }
+
+    fn wake(&mut self) {
+        self.next_query = self.next_query.min(Instant::now() + QUERY_PAUSE_FIRST);
+    }
+
+    /// The next thing that happens; never returns when discovery is off. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Found {
+        loop {
+            if !self.enabled {
+                std::future::pending::<()>().await;
+            }
+            if self.query.is_none() && self.next_query <= Instant::now() {
+                self.start_query();
+            }
+            let next_query = self.next_query;
+            tokio::select! {
+                (result, wanted) = poll_query(&mut self.query) => {
+                    self.query = None;
+                    return Found::Candidates(self.candidates(result, wanted));
+                }
+                event = poll_events(&mut self.events) => match event {
+                    Some(discv5::Event::SocketUpdated(address)) => {
+                        tracing::info!(%address, "peers see this node at a new address");
+                        return Found::RecordChanged;
+                    }
+                    Some(_) => {}
+                    None => self.events = None,
+                },
+                () = tokio::time::sleep_until(next_query), if self.query.is_none() => {}
+            }
+        }
+    }
+
+    fn start_query(&mut self) {
+        let search = self.searches.pop_front();
+        if search.is_none() && !self.hungry {
+            self.next_query = Instant::now() + Duration::from_secs(1);
+            return;
+        }
+        let digest = enr::fork_digest(&self.local_enr());
+        let own = self.local_enr().node_id();
+        let predicate = move |record: &Enr| record.node_id() != own && suits(record, digest, search);
+        let query = self.discv5.find_node_predicate(NodeId::random(), Box::new(predicate), QUERY_RECORDS);
+        self.query = Some(Box::pin(async move { (query.await, search.is_some()) }));
+        self.next_query = Instant::now() + self.pause;
+        self.pause = (self.pause * 3 / 2).min(QUERY_PAUSE_LAST);
+    }
+
+    /// Records from a query, and from the routing table, which also holds those who found us.
+    fn candidates(&self, result: Result<Vec<Enr>, QueryError>, wanted: bool) -> Vec<Candidate> {
+        let mut records = result.unwrap_or_else(|error| {
+            tracing::debug!(?error, "a discovery query failed");
+            Vec::new()
+        });
+        if !wanted {
+            records.extend(self.discv5.table_entries_enr());
+        }
+        let local = self.local_enr();
+        let digest = enr::fork_digest(&local);
+        records.retain(|record| record.node_id() != local.node_id() && suits(record, digest, None));
+        let mut candidates: Vec<Candidate> =
+            records.iter().filter_map(|record| candidate(record, wanted)).collect();
+        candidates.sort_by_key(|candidate| candidate.peer);
+        candidates.dedup_by_key(|candidate| candidate.peer);
+        candidates
+    }
+}
+
+async fn poll_query(query: &mut Option<Query>) -> (Result<Vec<Enr>, QueryError>, bool) {
+    match query {
+        Some(query) => query.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn poll_events(events: &mut Option<mpsc::Receiver<discv5::Event>>) -> Option<discv5::Event> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A record as something to dial; `None` without a TCP address or with a foreign kind of key.
+pub(crate) fn candidate(record: &Enr, wanted: bool) -> Option<Candidate> {
+    let addresses = enr::tcp_multiaddrs(record);
+    let peer = enr::peer_id(record)?;
+    (!addresses.is_empty()).then_some(Candidate { peer, addresses, wanted })
+}
+
+/// Whether a record is of our fork and, if asked, of a subnet.
+pub(crate) fn suits(record: &Enr, digest: Option<[u8; 4]>, subnet: Option<Subnet>) -> bool {
+    let same_fork = digest.is_some() && enr::fork_digest(record) == digest;
+    same_fork
+        && match subnet {
+            None => true,
+            Some(Subnet::Attestation(index)) => enr::bit(&enr::fields(record).attnets, index),
+            Some(Subnet::Sync(index)) => enr::bit(&[enr::fields(record).syncnets], index),
+        }
+}
+
+fn discv5_config(listen: ListenConfig, advertised: Option<IpAddr>) -> discv5::Config {
+    let mut builder = discv5::ConfigBuilder::new(listen);
+    builder.disable_report_discovered_peers().query_timeout(Duration::from_secs(10));
+    match advertised {
+        Some(ip) => {
+            // The operator's word stands against what peers see.
+            builder.disable_enr_update().auto_nat_listen_duration(None);
+            if !is_local(ip) {
+                builder.enable_packet_filter().ip_limit();
+            }
+        }
+        None => {
+            builder.enable_packet_filter().ip_limit();
+        }
+    }
+    builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_records_of_our_fork_and_subnet_suit() {
+        let key = SecretKey::generate();
+        let fields = |digest: u8| Fields {
+            eth2: Some([digest; 16]),
+            attnets: [0, 2, 0, 0, 0, 0, 0, 0],
+            syncnets: 4,
+        };
+        let record = |digest| enr::build(&key.enr_key(), Address::default(), Some(fields(digest))).unwrap();
+        let ours = Some([1; 4]);
+        assert!(suits(&record(1), ours, None));
+        assert!(!suits(&record(2), ours, None));
+        assert!(suits(&record(1), ours, Some(Subnet::Attestation(9))));
+        assert!(!suits(&record(1), ours, Some(Subnet::Attestation(8))));
+        assert!(suits(&record(1), ours, Some(Subnet::Sync(2))));
+        assert!(!suits(&record(1), ours, Some(Subnet::Sync(200))));
+        let bare = enr::build(&key.enr_key(), Address::default(), None).unwrap();
+        assert!(!suits(&bare, ours, None) && !suits(&bare, None, None));
+    }
+}

@@ -1,0 +1,146 @@
+//! Ethereum Node Records with the fields of the consensus layer: `eth2`, `attnets`, `syncnets`.
+//!
+//! <https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#enr-structure>
+
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use discv5::Enr;
+use ::enr::{CombinedKey, CombinedPublicKey, EnrPublicKey};
+use libp2p::bytes::Bytes;
+use libp2p::identity::{PublicKey, secp256k1};
+use libp2p::multiaddr::Protocol as Part;
+use libp2p::{Multiaddr, PeerId};
+
+/// Where a record says its node is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Address {
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) tcp: Option<u16>,
+    pub(crate) udp: Option<u16>,
+}
+
+/// Fork and subnets as a record states them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fields {
+    pub(crate) eth2: Option<[u8; 16]>,
+    pub(crate) attnets: [u8; 8],
+    pub(crate) syncnets: u8,
+}
+
+/// What a peer's ENR says, for display.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrSummary {
+    /// The record's text form, `enr:…`.
+    pub text: String,
+    /// libp2p peer id of its key, if that is secp256k1.
+    pub peer_id: Option<PeerId>,
+    /// Addresses for TCP.
+    pub tcp_addresses: Vec<Multiaddr>,
+    /// The fork digest, if it has an `eth2` field.
+    pub fork_digest: Option<[u8; 4]>,
+}
+
+impl EnrSummary {
+    /// Reads a record.
+    pub fn of(enr: &Enr) -> Self {
+        Self {
+            text: enr.to_base64(),
+            peer_id: peer_id(enr),
+            tcp_addresses: tcp_multiaddrs(enr),
+            fork_digest: fork_digest(enr),
+        }
+    }
+}
+
+/// A signed record. Its sequence number starts at the wall clock in seconds, so that a restarted node's
+/// record is newer than the one its peers have cached without keeping the old one on disk.
+pub(crate) fn build(key: &CombinedKey, address: Address, fields: Option<Fields>) -> Result<Enr, String> {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |age| age.as_secs());
+    let mut builder = Enr::builder();
+    builder.seq(seconds);
+    if let Some(ip) = address.ip {
+        builder.ip(ip);
+    }
+    let v6 = matches!(address.ip, Some(IpAddr::V6(_)));
+    if let Some(port) = address.tcp {
+        if v6 { builder.tcp6(port) } else { builder.tcp4(port) };
+    }
+    if let Some(port) = address.udp {
+        if v6 { builder.udp6(port) } else { builder.udp4(port) };
+    }
+    if let Some(fields) = fields {
+        if let Some(eth2) = fields.eth2 {
+            builder.add_value("eth2", &eth2);
+        }
+        builder.add_value("attnets", &fields.attnets);
+        builder.add_value("syncnets", &[fields.syncnets]);
+    }
+    builder.build(key).map_err(|error| error.to_string())
+}
+
+fn field<const N: usize>(enr: &Enr, key: &str) -> Option<[u8; N]> {
+    let bytes = enr.get_decodable::<Bytes>(key)?.ok()?;
+    <[u8; N]>::try_from(bytes.as_ref()).ok()
+}
+
+/// The consensus fields of a record; bitfields that are missing or have a wrong length count as empty.
+pub(crate) fn fields(enr: &Enr) -> Fields {
+    Fields {
+        eth2: field(enr, "eth2"),
+        attnets: field(enr, "attnets").unwrap_or_default(),
+        syncnets: field::<1>(enr, "syncnets").unwrap_or_default()[0],
+    }
+}
+
+/// The fork digest that a record announces.
+pub(crate) fn fork_digest(enr: &Enr) -> Option<[u8; 4]> {
+    fields(enr).eth2.map(|eth2| [eth2[0], eth2[1], eth2[2], eth2[3]])
+}
+
+/// The libp2p identity of a record; `None` if its key is not secp256k1.
+pub(crate) fn peer_id(enr: &Enr) -> Option<PeerId> {
+    match enr.public_key() {
+        CombinedPublicKey::Secp256k1(key) => {
+            let encoded = key.encode();
+            let key = secp256k1::PublicKey::try_from_bytes(encoded.as_ref()).ok()?;
+            Some(PublicKey::from(key).to_peer_id())
+        }
+        _ => None,
+    }
+}
+
+/// TCP addresses of a record, without a `/p2p` part.
+pub(crate) fn tcp_multiaddrs(enr: &Enr) -> Vec<Multiaddr> {
+    let v4 = enr.tcp4_socket().map(|socket| (IpAddr::V4(*socket.ip()), socket.port()));
+    let v6 = enr.tcp6_socket().map(|socket| (IpAddr::V6(*socket.ip()), socket.port()));
+    let usable = v4.into_iter().chain(v6).filter(|(_, port)| *port != 0);
+    usable.map(|(ip, port)| Multiaddr::from(ip).with(Part::Tcp(port))).collect()
+}
+
+/// Whether bit `index` of a bitfield is set; false outside it.
+pub(crate) fn bit(field: &[u8], index: u8) -> bool {
+    field.get(usize::from(index / 8)).is_some_and(|byte| byte >> (index % 8) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::SecretKey;
+
+    #[test]
+    fn a_record_gives_back_what_it_was_built_from() {
+        let key = SecretKey::generate();
+        let address = Address { ip: Some([127, 0, 0, 1].into()), tcp: Some(9000), udp: Some(9001) };
+        let fields_in = Fields { eth2: Some([7; 16]), attnets: [1, 0, 0, 0, 0, 0, 0, 128], syncnets: 5 };
+        let enr = build(&key.enr_key(), address, Some(fields_in)).unwrap();
+        let again: Enr = enr.to_base64().parse().unwrap();
+        assert_eq!(fields(&again), fields_in);
+        assert_eq!(fork_digest(&again), Some([7; 4]));
+        assert_eq!(tcp_multiaddrs(&again), vec!["/ip4/127.0.0.1/tcp/9000".parse::<Multiaddr>().unwrap()]);
+        assert_eq!(peer_id(&again), Some(key.peer_id()));
+        // SSZ bitvectors travel as RLP strings: one byte of length, then the bytes.
+        assert_eq!(again.get_raw_rlp("attnets").unwrap(), [0x88, 1, 0, 0, 0, 0, 0, 0, 128]);
+        assert!(bit(&fields_in.attnets, 63) && !bit(&fields_in.attnets, 62) && !bit(&fields_in.attnets, 64));
+    }
+}

@@ -1,0 +1,52 @@
+//! The network shell: libp2p (gossipsub, req/resp) and discv5 behind two bounded channels.
+//!
+//! It moves bytes and knows no consensus container: payloads are uncompressed SSZ, typed encoding and
+//! decoding belong to the `node` package. The libp2p swarm and every generic type of it stay inside.
+//!
+//! ```text
+//!  NetworkHandle ──Command──▶ ┌─────────── Wire (one task) ───────────┐ ◀── TCP: noise, yamux | mplex
+//!                             │ swarm: gossip · reqresp · identify    │
+//!  node ◀──NetworkEvent────── │ peers (scores, bans, backoff)         │ ◀── UDP: discv5
+//!  respond_* ────(per stream)─▶ discovery (queries, candidates)       │
+//!                             └────────────────────────────────────────┘
+//! ```
+//!
+//! Overflow rule of the event channel: gossip is dropped (counted, and ignored for scoring), inbound
+//! requests are answered `ResourceUnavailable`, everything else waits and the swarm waits with it.
+//!
+//! <https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md>
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod behaviour;
+mod bootnode;
+mod command;
+mod config;
+mod dials;
+mod discovery;
+mod enr;
+mod event;
+mod gossip;
+mod key;
+mod metrics;
+mod peers;
+mod reqresp;
+mod requests;
+mod start;
+mod swarm;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use bootnode::{Bootnode, BootnodeConfig};
+pub use command::{Handle as NetworkHandle, Subnet};
+pub use config::{Advertised, Config, GossipParams, LocalState, Quota, RequestLimits};
+pub use discv5::Enr;
+pub use enr::EnrSummary;
+pub use event::{Direction, Metadata, NetworkEvent, ResponseFailure, Verdict, goodbye};
+pub use gossip::message_id::{MessageId, message_id};
+pub use key::{KeyError, SecretKey, load_or_create_key};
+pub use libp2p::{Multiaddr, PeerId};
+pub use reqresp::protocol::{Method, Protocol, code};
+pub use reqresp::replies::{InboundId, RespondError};
+pub use start::{Network, NetworkError};
