@@ -59,7 +59,13 @@ impl Wire {
         let admission = self.peers.connected(peer, id, direction, now);
         self.count_peers();
         match admission {
-            Admission::Duplicate => {}
+            // Of a simultaneous dial both sides may see the inbound connection first, and nobody greet.
+            Admission::Duplicate => {
+                let unknown = self.peers.get(&peer).is_some_and(|entry| !entry.status_seen);
+                if unknown && direction == Direction::Outbound {
+                    self.greet(peer);
+                }
+            }
             _ if self.stopping.is_some() => self.leave(peer, goodbye::SHUTDOWN),
             Admission::Banned => self.leave(peer, goodbye::BANNED),
             Admission::New => {

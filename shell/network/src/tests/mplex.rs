@@ -71,12 +71,16 @@ async fn a_peer_that_speaks_only_mplex_shakes_hands_gossips_and_serves_blocks() 
         }
     });
 
-    assert_eq!(ours.expect_status(their_id).await, status(5));
-    let agent = ours.expect("agent", |event| match event {
-        NetworkEvent::IdentifyInfo { agent, .. } => Some(agent),
-        _ => None,
+    let (mut seen_status, mut seen_agent) = (None, None);
+    let both = ours.expect("status and agent", |event| {
+        match event {
+            NetworkEvent::PeerStatus { status, .. } => seen_status = Some(status),
+            NetworkEvent::IdentifyInfo { agent, .. } => seen_agent = Some(agent),
+            _ => {}
+        }
+        seen_status.clone().zip(seen_agent.clone())
     });
-    assert_eq!(agent.await, "other/1");
+    assert_eq!(both.await, (status(5), "other/1".to_owned()));
     let data = ours.expect("gossip", |event| match event {
         NetworkEvent::Gossip { data, .. } => Some(data),
         _ => None,
