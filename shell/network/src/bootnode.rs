@@ -72,7 +72,7 @@ impl Bootnode {
         &self.enr
     }
 
-    /// Stops it and frees its port.
+    /// Stops it; its port is free soon after.
     pub async fn shutdown(self) {
         let _ = self.stop.send(());
         let _ = self.task.await;

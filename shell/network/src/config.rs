@@ -220,7 +220,10 @@ impl Config {
             (ordered && gossip.mesh_n_low > 0, "gossip mesh sizes must satisfy 0 < D_low <= D <= D_high"),
             (gossip.history_gossip <= gossip.history_length, "mcache_gossip must not exceed mcache_len"),
             (gossip.heartbeat_ms > 0 && gossip.seen_ttl_ms() > 0, "heartbeat and seen_ttl must be above 0"),
-            (self.max_peers > 0 && self.target_peers <= self.max_peers, "target_peers must not exceed max_peers"),
+            (
+                self.max_peers > 0 && self.target_peers <= self.max_peers,
+                "target_peers must not exceed max_peers",
+            ),
             (self.max_payload_size >= 1024, "max_payload_size must be at least 1024 bytes"),
             (self.event_queue > 0 && self.command_queue > 0, "queues must hold at least one entry"),
             (self.requests.blocks.tokens > 0 && self.requests.small.tokens > 0, "quotas must be above 0"),

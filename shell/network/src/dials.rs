@@ -231,8 +231,7 @@ mod tests {
     fn candidates_stop_at_the_target_and_wanted_ones_at_the_maximum() {
         let now = Instant::now();
         let mut dials = Dials::default();
-        let candidate =
-            |wanted| Candidate { peer: PeerId::random(), addresses: vec![address(2)], wanted };
+        let candidate = |wanted| Candidate { peer: PeerId::random(), addresses: vec![address(2)], wanted };
         for wanted in [false, false, true] {
             dials.offer(candidate(wanted), now);
         }

@@ -282,11 +282,8 @@ mod tests {
     #[test]
     fn only_records_of_our_fork_and_subnet_suit() {
         let key = SecretKey::generate();
-        let fields = |digest: u8| Fields {
-            eth2: Some([digest; 16]),
-            attnets: [0, 2, 0, 0, 0, 0, 0, 0],
-            syncnets: 4,
-        };
+        let fields =
+            |digest: u8| Fields { eth2: Some([digest; 16]), attnets: [0, 2, 0, 0, 0, 0, 0, 0], syncnets: 4 };
         let record = |digest| enr::build(&key.enr_key(), Address::default(), Some(fields(digest))).unwrap();
         let ours = Some([1; 4]);
         assert!(suits(&record(1), ours, None));

@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use discv5::Enr;
 use ::enr::{CombinedKey, CombinedPublicKey, EnrPublicKey};
+use discv5::Enr;
 use libp2p::bytes::Bytes;
 use libp2p::identity::{PublicKey, secp256k1};
 use libp2p::multiaddr::Protocol as Part;
@@ -64,10 +64,18 @@ pub(crate) fn build(key: &CombinedKey, address: Address, fields: Option<Fields>)
     }
     let v6 = matches!(address.ip, Some(IpAddr::V6(_)));
     if let Some(port) = address.tcp {
-        if v6 { builder.tcp6(port) } else { builder.tcp4(port) };
+        if v6 {
+            builder.tcp6(port)
+        } else {
+            builder.tcp4(port)
+        };
     }
     if let Some(port) = address.udp {
-        if v6 { builder.udp6(port) } else { builder.udp4(port) };
+        if v6 {
+            builder.udp6(port)
+        } else {
+            builder.udp4(port)
+        };
     }
     if let Some(fields) = fields {
         if let Some(eth2) = fields.eth2 {

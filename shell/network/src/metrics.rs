@@ -42,7 +42,11 @@ impl Metrics {
         let help = "Chunks, ends and failures of responses to our requests";
         registry.register("network_responses", help, metrics.responses.clone());
         registry.register("network_dials", "Dials started", metrics.dials.clone());
-        registry.register("network_discovered", "Usable records found by discovery", metrics.discovered.clone());
+        registry.register(
+            "network_discovered",
+            "Usable records found by discovery",
+            metrics.discovered.clone(),
+        );
         metrics
     }
 

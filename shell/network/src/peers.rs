@@ -142,8 +142,7 @@ impl PeerBook {
                 continue;
             }
             let simultaneous = newer.since.saturating_duration_since(older.since) < SIMULTANEOUS;
-            let kept_direction =
-                if self.local < *id { Direction::Outbound } else { Direction::Inbound };
+            let kept_direction = if self.local < *id { Direction::Outbound } else { Direction::Inbound };
             let keep_older =
                 simultaneous && older.direction != newer.direction && older.direction == kept_direction;
             close.push(if keep_older { newer.id } else { older.id });
@@ -161,9 +160,8 @@ impl PeerBook {
         let value = (self.score(&peer, now) + delta).clamp(-SCORE_MAX, SCORE_MAX);
         self.scores.insert(peer, Score { value, at: now });
         if self.scores.len() > SCORES_MAX {
-            let mildest = self.scores.iter().min_by(|(_, a), (_, b)| {
-                a.now(now).abs().total_cmp(&b.now(now).abs())
-            });
+            let mildest =
+                self.scores.iter().min_by(|(_, a), (_, b)| a.now(now).abs().total_cmp(&b.now(now).abs()));
             if let Some((mildest, _)) = mildest.map(|(id, score)| (*id, score.value)) {
                 self.scores.remove(&mildest);
             }
@@ -212,7 +210,12 @@ mod tests {
         (PeerBook::new(PeerId::random()), Instant::now())
     }
 
-    fn join(book: &mut PeerBook, peer: PeerId, direction: Direction, now: Instant) -> (Admission, ConnectionId) {
+    fn join(
+        book: &mut PeerBook,
+        peer: PeerId,
+        direction: Direction,
+        now: Instant,
+    ) -> (Admission, ConnectionId) {
         use std::sync::atomic::{AtomicUsize, Ordering};
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let id = ConnectionId::new_unchecked(NEXT.fetch_add(1, Ordering::Relaxed));

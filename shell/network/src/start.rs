@@ -131,12 +131,8 @@ impl Network {
         let (event_sender, events) = mpsc::channel(config.event_queue);
         let (command_sender, commands) = mpsc::channel(config.command_queue);
         let requests = OpenRequests::default();
-        let handle = Handle::new(
-            command_sender,
-            requests.clone(),
-            (local, listen_address),
-            (enr, discovery.udp_port),
-        );
+        let handle =
+            Handle::new(command_sender, requests.clone(), (local, listen_address), (enr, discovery.udp_port));
         let wire = Wire {
             swarm,
             discovery,

@@ -8,6 +8,7 @@ use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{PeerId, identify};
 
 use crate::behaviour::BehaviourEvent;
+use crate::dials;
 use crate::event::{Direction, NetworkEvent, goodbye};
 use crate::gossip::message_id::MessageId;
 use crate::peers::Admission;
@@ -17,6 +18,8 @@ use crate::wire::Wire;
 const AGENT_MAX: usize = 128;
 /// How long discovery leaves alone a peer whose connection ended.
 const REST_AFTER_LOSS: Duration = Duration::from_secs(5);
+/// The same after a goodbye of either side.
+const REST_AFTER_GOODBYE: Duration = Duration::from_secs(30);
 
 impl Wire {
     pub(crate) fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -55,7 +58,7 @@ impl Wire {
         if direction == Direction::Outbound {
             self.dials.succeeded(id, peer);
         }
-        let address = endpoint.get_remote_address().clone();
+        let (address, _) = dials::split_peer_id(endpoint.get_remote_address().clone());
         let admission = self.peers.connected(peer, id, direction, now);
         self.count_peers();
         match admission {
@@ -97,8 +100,11 @@ impl Wire {
         self.count_peers();
         if let Some(gone) = gone {
             // Who was sent away, or left by its own word, is not called back at once.
-            let rest = if gone.leaving.is_some() { REST_AFTER_LOSS * 6 } else { REST_AFTER_LOSS };
-            let rest = if self.dials.is_static(&peer) && gone.leaving.is_none() { Duration::ZERO } else { rest };
+            let rest = match (gone.leaving.is_some(), self.dials.is_static(&peer)) {
+                (true, false) => REST_AFTER_GOODBYE,
+                (false, true) => Duration::ZERO,
+                (true, true) | (false, false) => REST_AFTER_LOSS,
+            };
             self.dials.lost(peer, rest, now);
             self.emit(NetworkEvent::PeerDisconnected { peer });
         }

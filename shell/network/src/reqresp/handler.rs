@@ -46,10 +46,24 @@ pub(crate) struct Ask {
 /// What streams report.
 #[derive(Debug)]
 pub(crate) enum FromStreams {
-    Request { protocol: Protocol, ssz: Vec<u8>, replies: ReplySender },
-    Chunk { id: OutboundId, protocol: Protocol, context: Option<[u8; 4]>, ssz: Vec<u8> },
-    End { id: OutboundId },
-    Failed { id: OutboundId, failure: ResponseFailure },
+    Request {
+        protocol: Protocol,
+        ssz: Vec<u8>,
+        replies: ReplySender,
+    },
+    Chunk {
+        id: OutboundId,
+        protocol: Protocol,
+        context: Option<[u8; 4]>,
+        ssz: Vec<u8>,
+    },
+    End {
+        id: OutboundId,
+    },
+    Failed {
+        id: OutboundId,
+        failure: ResponseFailure,
+    },
     /// The peer broke a rule of the protocol.
     Fault(String),
 }
@@ -190,8 +204,7 @@ impl ConnectionHandler for PeerStreams {
                 let (protocol, stream) = protocol;
                 let request = (ask.id, ask.ssz);
                 let method = ask.method;
-                let future =
-                    streams::ask(stream, protocol, request, self.rules.clone(), self.events.clone());
+                let future = streams::ask(stream, protocol, request, self.rules.clone(), self.events.clone());
                 self.running.push(future.map(move |()| Some(method)).boxed());
             }
             ConnectionEvent::DialUpgradeError(DialUpgradeError { info: ask, error }) => {

@@ -139,8 +139,7 @@ async fn a_node_that_forgets_a_request_answers_with_a_server_error() {
 
 #[tokio::test]
 async fn a_peer_over_its_quota_is_served_late_and_not_refused() {
-    let (mut a, mut b) =
-        pair(|config| config.requests.blocks = Quota { tokens: 10, per_ms: 1500 }).await;
+    let (mut a, mut b) = pair(|config| config.requests.blocks = Quota { tokens: 10, per_ms: 1500 }).await;
     let started = Instant::now();
     for id in 0..2 {
         b.handle.request(a.peer(), Method::BlocksByRange, range(0, 10), id).await;
@@ -179,11 +178,12 @@ async fn too_many_concurrent_requests_are_refused_and_ours_wait_their_turn() {
     let polite_id = polite.peer();
     let mut answered = 0;
     while answered < 6 {
-        let (inbound, peer) = a.expect("request", |event| match event {
-            NetworkEvent::InboundRequest { inbound_id, peer, .. } => Some((inbound_id, peer)),
-            _ => None,
-        })
-        .await;
+        let (inbound, peer) = a
+            .expect("request", |event| match event {
+                NetworkEvent::InboundRequest { inbound_id, peer, .. } => Some((inbound_id, peer)),
+                _ => None,
+            })
+            .await;
         a.handle.respond_end(inbound).await.unwrap();
         answered += u32::from(peer == polite_id);
     }
