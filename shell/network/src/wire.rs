@@ -118,7 +118,10 @@ impl Wire {
                 break;
             }
         }
-        for done in self.stopping.take().into_iter().flat_map(|stopping| stopping.done) {
+        // Only when the sockets are closed is it done: who waits may want to bind the ports again.
+        let waiting = self.stopping.take().into_iter().flat_map(|stopping| stopping.done);
+        drop(self);
+        for done in waiting {
             let _ = done.send(());
         }
     }
