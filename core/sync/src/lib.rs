@@ -1,1 +1,29 @@
-//! sync
+//! Catching up with the network, as a sans-I/O machine: range sync in batches from several peers, and lookup of
+//! single blocks by root.
+//!
+//! ```text
+//!   statuses ─▶ peers ─▶ range: who is ahead? plan batches ─▶ Request ─▶ chunks ─▶ linkage checks ─▶ Import
+//!   Want(root) ─▶ lookup: ask by root, climb to a known parent ───────────────────────────────────▶ Import
+//!                       outcome: advance, or retry with another peer and charge the one that lied
+//! ```
+//!
+//! Invariant: every block is attributed to the peer that sent it until its import is decided, so that one bad peer
+//! costs a retry and is charged, and never stalls the others.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod batch;
+mod lookup;
+mod machine;
+mod peers;
+mod range;
+mod requests;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+pub use machine::Sync;
+pub use traffic::{
+    ChainStatus, ImportId, ImportOutcome, Input, Offence, Output, PeerId, Request, RequestError, RequestId,
+    Status, SyncState,
+};

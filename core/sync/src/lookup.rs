@@ -1,0 +1,86 @@
+//! Lookup: blocks that are wanted by root, and their ancestors up to one that we have.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use types::{Root, SignedBeaconBlock};
+
+use crate::traffic::{ImportId, PeerId};
+
+/// Lookups open at once. A further one is dropped: its block comes again by gossip or range sync.
+const LOOKUPS_MAX: usize = 64;
+/// Ancestors that a lookup climbs; a longer gap is range sync's.
+const DEPTH_MAX: usize = 64;
+/// Peers asked before a lookup is dropped.
+const ATTEMPTS_MAX: usize = 5;
+
+/// What a lookup is waiting for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// To be asked for.
+    Waiting,
+    /// Asked for.
+    Downloading,
+    /// With the chain.
+    Importing(ImportId),
+}
+
+/// A wanted block and what of its ancestry came so far.
+#[derive(Debug)]
+pub struct Lookup {
+    /// The root to ask for next: the wanted one or an ancestor.
+    pub missing: Root,
+    /// Blocks that came, youngest first, with the peers that sent them.
+    pub blocks: Vec<(PeerId, Arc<SignedBeaconBlock>)>,
+    /// Peers that did not have it.
+    pub asked: BTreeSet<PeerId>,
+    /// What it is waiting for.
+    pub stage: Stage,
+    /// The peer that mentioned the root, asked first.
+    pub hint: Option<PeerId>,
+}
+
+/// All lookups, by the root that was wanted.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    map: BTreeMap<Root, Lookup>,
+}
+
+impl Lookups {
+    /// Begins a lookup, unless it is under way or there are too many.
+    pub fn want(&mut self, root: Root, hint: Option<PeerId>) {
+        let under_way = self.map.values().any(|lookup| lookup.missing == root);
+        if under_way || self.map.contains_key(&root) || self.map.len() >= LOOKUPS_MAX {
+            return;
+        }
+        let lookup =
+            Lookup { missing: root, blocks: Vec::new(), asked: BTreeSet::new(), stage: Stage::Waiting, hint };
+        self.map.insert(root, lookup);
+    }
+
+    /// The lookup of a wanted root.
+    pub fn get_mut(&mut self, root: &Root) -> Option<&mut Lookup> {
+        self.map.get_mut(root)
+    }
+
+    /// Roots whose lookups are to be asked for.
+    pub fn waiting(&self) -> Vec<Root> {
+        self.map.iter().filter(|(_, lookup)| lookup.stage == Stage::Waiting).map(|(root, _)| *root).collect()
+    }
+
+    /// Ends a lookup.
+    pub fn remove(&mut self, root: &Root) -> Option<Lookup> {
+        self.map.remove(root)
+    }
+
+    /// The lookup whose blocks are with the chain under this number.
+    pub fn importing(&self, id: ImportId) -> Option<Root> {
+        let found = |(_, lookup): &(&Root, &Lookup)| lookup.stage == Stage::Importing(id);
+        self.map.iter().find(found).map(|(root, _)| *root)
+    }
+
+    /// Drops lookups that were asked for in vain too often, or climbed too far.
+    pub fn drop_hopeless(&mut self) {
+        self.map.retain(|_, lookup| lookup.asked.len() < ATTEMPTS_MAX && lookup.blocks.len() < DEPTH_MAX);
+    }
+}

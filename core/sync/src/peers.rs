@@ -1,0 +1,95 @@
+//! Peers as data: their status, what they are busy with, and when they may be asked again.
+
+use std::collections::BTreeMap;
+
+use types::Time;
+
+use crate::traffic::{PeerId, Status};
+
+/// The most peers that are kept; the node holds fewer connections than this. Further ones are not used.
+const PEERS_MAX: usize = 512;
+/// The first pause of a peer that failed, doubled with each failure.
+const PAUSE_MS: u64 = 500;
+/// The longest pause.
+const PAUSE_MS_MAX: u64 = 30_000;
+/// Requests that a peer may have open at once (`MAX_CONCURRENT_REQUESTS`).
+const OPEN_MAX: usize = types::constants::MAX_CONCURRENT_REQUESTS as usize;
+
+/// A peer.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its last status.
+    pub status: Status,
+    /// When the status came.
+    pub updated: Time,
+    open: usize,
+    failures: u32,
+    pause_until: Time,
+}
+
+/// All peers with a status.
+#[derive(Debug, Default)]
+pub struct Peers {
+    map: BTreeMap<PeerId, Peer>,
+}
+
+impl Peers {
+    /// Takes a peer's status.
+    pub fn update(&mut self, now: Time, id: PeerId, status: Status) {
+        if let Some(peer) = self.map.get_mut(&id) {
+            peer.status = status;
+            peer.updated = now;
+        } else if self.map.len() < PEERS_MAX {
+            self.map.insert(id, Peer { status, updated: now, open: 0, failures: 0, pause_until: Time(0) });
+        }
+    }
+
+    /// Forgets a peer.
+    pub fn remove(&mut self, id: PeerId) {
+        self.map.remove(&id);
+    }
+
+    /// All peers in order.
+    pub fn iter(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
+        self.map.iter().map(|(id, peer)| (*id, peer))
+    }
+
+    /// A request went out to the peer.
+    pub fn opened(&mut self, id: PeerId) {
+        if let Some(peer) = self.map.get_mut(&id) {
+            peer.open += 1;
+        }
+    }
+
+    /// A request to the peer ended, well or not.
+    pub fn closed(&mut self, now: Time, id: PeerId, well: bool) {
+        let Some(peer) = self.map.get_mut(&id) else { return };
+        peer.open = peer.open.saturating_sub(1);
+        if well {
+            peer.failures = 0;
+        } else {
+            let pause = PAUSE_MS.saturating_mul(1 << peer.failures.min(16)).min(PAUSE_MS_MAX);
+            peer.failures = peer.failures.saturating_add(1);
+            peer.pause_until = now.after_ms(pause);
+        }
+    }
+
+    /// The peer to ask among those that `may`: the least busy one that is free now. Ties go to the peer after
+    /// `last`, so that work goes round.
+    pub fn choose(
+        &self,
+        now: Time,
+        last: Option<PeerId>,
+        may: impl Fn(PeerId, &Peer) -> bool,
+    ) -> Option<PeerId> {
+        self.iter()
+            .filter(|(id, peer)| peer.open < OPEN_MAX && peer.pause_until <= now && may(*id, peer))
+            .min_by_key(|(id, peer)| (peer.open, peer.failures, Some(*id) <= last, *id))
+            .map(|(id, _)| id)
+    }
+
+    /// When the next paused peer becomes free.
+    pub fn next_free(&self, now: Time) -> Option<Time> {
+        self.map.values().map(|peer| peer.pause_until).filter(|until| *until > now).min()
+    }
+}

@@ -1,0 +1,146 @@
+//! What goes into and comes out of the sync machine.
+
+use std::sync::Arc;
+
+use types::{Epoch, Root, SignedBeaconBlock, Slot};
+
+/// A peer, by the number that the shell gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerId(pub u64);
+
+/// A request that this machine made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// Blocks that this machine gave to the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImportId(pub u64);
+
+/// What a peer says of its chain in a Status message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its finalized block.
+    pub finalized_root: Root,
+    /// The epoch of its finalized checkpoint.
+    pub finalized_epoch: Epoch,
+    /// Its head.
+    pub head_root: Root,
+    /// The slot of its head.
+    pub head_slot: Slot,
+}
+
+/// Where our own chain stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ChainStatus {
+    /// Our head's slot.
+    pub head_slot: Slot,
+    /// Our head.
+    pub head_root: Root,
+    /// The epoch of our finalized checkpoint.
+    pub finalized_epoch: Epoch,
+    /// The slot that the clock says.
+    pub current_slot: Slot,
+}
+
+/// What we ask a peer for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Blocks of `count` slots from `start` on, in order.
+    BlocksByRange {
+        /// The first slot.
+        start: Slot,
+        /// How many slots, not blocks.
+        count: u64,
+    },
+    /// Single blocks.
+    BlocksByRoot(Vec<Root>),
+}
+
+/// Why a request brought nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// No answer in time.
+    Timeout,
+    /// The peer said that it cannot, or cannot now.
+    Refused,
+    /// The answer was no valid message.
+    Malformed,
+    /// The connection ended.
+    Disconnected,
+}
+
+/// How the import of blocks ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportOutcome {
+    /// All are in (or were already).
+    Imported,
+    /// The first block's parent is not known.
+    UnknownParent,
+    /// A block is invalid: whoever sent it is to blame.
+    Invalid,
+    /// It failed for a reason of our own; nobody is to blame.
+    Failed,
+}
+
+/// What the machine is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Time has passed.
+    Tick,
+    /// A peer's Status.
+    Status(PeerId, Status),
+    /// A peer has gone.
+    Gone(PeerId),
+    /// Our chain has moved.
+    Chain(ChainStatus),
+    /// A block came in answer to a request.
+    Chunk(RequestId, Arc<SignedBeaconBlock>),
+    /// The answer is complete.
+    Done(RequestId),
+    /// The answer failed.
+    Failed(RequestId, RequestError),
+    /// The chain has decided on blocks.
+    Decided(ImportId, ImportOutcome),
+    /// The chain has met a root that it lacks; the peer that mentioned it, where known.
+    Want(Root, Option<PeerId>),
+}
+
+/// What a peer did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offence {
+    /// It sent an invalid block.
+    InvalidBlock,
+    /// It sent blocks that were not asked for, out of order, or not linked.
+    BadAnswer,
+    /// It did not answer.
+    NoAnswer,
+}
+
+/// How far behind we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncState {
+    /// As far as any peer, or without peers.
+    Synced,
+    /// Behind by that many slots.
+    Syncing {
+        /// Slots between our head and the target.
+        distance: u64,
+        /// The slot that we are heading for.
+        target: Slot,
+    },
+}
+
+/// What the machine wants done.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send a request.
+    Request(RequestId, PeerId, Request),
+    /// Import blocks: ascending, each the parent of the next.
+    Import(ImportId, Vec<Arc<SignedBeaconBlock>>),
+    /// Lower a peer's score.
+    Charge(PeerId, Offence),
+    /// Ask a peer for its Status again.
+    RefreshStatus(PeerId),
+    /// The state has changed.
+    State(SyncState),
+}
