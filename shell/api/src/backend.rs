@@ -1,0 +1,113 @@
+//! What the server asks of the node.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::sync::broadcast;
+use types::{
+    Attestation, AttestationData, AttesterSlashing, BeaconBlock, BeaconState, Epoch, ProposerSlashing, Root,
+    SignedAggregateAndProof, SignedBeaconBlock, SignedVoluntaryExit, Slot, Spec, ValidatorIndex,
+};
+
+use crate::{
+    ApiError, AttesterDuty, BlockId, BlockPlace, BlockRequest, CommitteeInfo, CommitteeSubscription, Duties,
+    Event, Failure, ForkChoiceDump, Genesis, HeadInfo, Identity, PeerInfo, ProposerDuty, StateId, Syncing,
+};
+
+/// An answer, or an error in the API's form.
+pub type Answer<T> = Result<T, ApiError>;
+
+/// An answer that comes later.
+pub type Reply<'a, T> = BoxFuture<'a, Answer<T>>;
+
+/// A thing that was found, and how sure it is.
+#[derive(Clone, Debug)]
+pub struct Found<T> {
+    /// The thing.
+    pub value: T,
+    /// True where it is of the finalized chain.
+    pub finalized: bool,
+}
+
+/// The node behind the API. Methods that are not futures answer from memory at once.
+pub trait Backend: Send + Sync + 'static {
+    /// Preset and configuration.
+    fn spec(&self) -> &'static Spec;
+    /// Genesis facts.
+    fn genesis(&self) -> Genesis;
+    /// The software's name and version.
+    fn version(&self) -> String;
+    /// The slot that the clock says.
+    fn current_slot(&self) -> Slot;
+    /// How far behind the node is.
+    fn syncing(&self) -> Syncing;
+    /// Who the node is on the network.
+    fn identity(&self) -> Reply<'_, Identity>;
+    /// Connected peers.
+    fn peers(&self) -> Reply<'_, Vec<PeerInfo>>;
+
+    /// A state.
+    fn state(&self, id: StateId) -> Reply<'_, Found<Arc<BeaconState>>>;
+    /// A block and its root.
+    fn block(&self, id: BlockId) -> Reply<'_, Found<(BlockPlace, Arc<SignedBeaconBlock>)>>;
+    /// Blocks of a slot, or with a parent; with neither, the head.
+    fn headers(
+        &self,
+        slot: Option<Slot>,
+        parent: Option<Root>,
+    ) -> Reply<'_, Vec<Found<(BlockPlace, Arc<SignedBeaconBlock>)>>>;
+    /// The committees of an epoch near a state's own.
+    fn committees(&self, state: Arc<BeaconState>, epoch: Epoch) -> Reply<'_, Vec<CommitteeInfo>>;
+
+    /// Who proposes in an epoch.
+    fn proposer_duties(&self, epoch: Epoch) -> Reply<'_, Duties<ProposerDuty>>;
+    /// When validators attest in an epoch.
+    fn attester_duties(
+        &self,
+        epoch: Epoch,
+        validators: Vec<ValidatorIndex>,
+    ) -> Reply<'_, Duties<AttesterDuty>>;
+    /// What to attest to in a slot, with committee index 0.
+    fn attestation_data(&self, slot: Slot) -> Reply<'_, AttestationData>;
+    /// The best aggregate for some data.
+    fn aggregate_attestation(&self, slot: Slot, data_root: Root) -> Reply<'_, Attestation>;
+    /// A block to be signed.
+    fn produce_block(&self, request: BlockRequest) -> Reply<'_, BeaconBlock>;
+    /// Committees whose subnets validators need.
+    fn subscribe_committees(&self, subscriptions: Vec<CommitteeSubscription>) -> Reply<'_, ()>;
+    /// Which validators were seen attesting in an epoch.
+    fn liveness(
+        &self,
+        epoch: Epoch,
+        validators: Vec<ValidatorIndex>,
+    ) -> Reply<'_, Vec<(ValidatorIndex, bool)>>;
+
+    /// Validates, publishes and imports a block.
+    fn publish_block(&self, block: Arc<SignedBeaconBlock>) -> Reply<'_, ()>;
+    /// Validates and publishes attestations; answers with those that failed.
+    fn publish_attestations(&self, attestations: Vec<Attestation>) -> Reply<'_, Vec<Failure>>;
+    /// Validates and publishes aggregates; answers with those that failed.
+    fn publish_aggregates(&self, aggregates: Vec<SignedAggregateAndProof>) -> Reply<'_, Vec<Failure>>;
+    /// Validates and publishes an exit.
+    fn publish_voluntary_exit(&self, exit: SignedVoluntaryExit) -> Reply<'_, ()>;
+    /// Validates and publishes a slashing.
+    fn publish_proposer_slashing(&self, slashing: ProposerSlashing) -> Reply<'_, ()>;
+    /// Validates and publishes a slashing.
+    fn publish_attester_slashing(&self, slashing: AttesterSlashing) -> Reply<'_, ()>;
+
+    /// Attestations of the pool.
+    fn pool_attestations(&self) -> Vec<Attestation>;
+    /// Exits of the pool.
+    fn pool_voluntary_exits(&self) -> Vec<SignedVoluntaryExit>;
+    /// Slashings of the pool.
+    fn pool_proposer_slashings(&self) -> Vec<ProposerSlashing>;
+    /// Slashings of the pool.
+    fn pool_attester_slashings(&self) -> Vec<AttesterSlashing>;
+
+    /// All of fork choice.
+    fn fork_choice(&self) -> ForkChoiceDump;
+    /// The leaves of the block tree.
+    fn heads(&self) -> Vec<HeadInfo>;
+    /// Events from now on. A subscriber that is too slow loses the oldest.
+    fn events(&self) -> broadcast::Receiver<Event>;
+}

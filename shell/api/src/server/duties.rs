@@ -1,0 +1,133 @@
+//! `validator/*`: duties, what to sign, and subscriptions.
+
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use types::{CommitteeIndex, Epoch, Root, Slot, SszExt, ValidatorIndex};
+
+use super::Shared;
+use super::parse::{Query, json_list, member, parsed};
+use crate::envelope::{Envelope, text};
+use crate::{ApiError, CommitteeSubscription};
+
+/// Duties and the root that they depend on; what else stands beside them has no `finalized`.
+fn envelope(dependent_root: &Root) -> Envelope {
+    Envelope::plain().with("dependent_root", text(dependent_root)).with("execution_optimistic", "false")
+}
+
+pub async fn proposer(
+    State(backend): State<Shared>,
+    Path(epoch): Path<String>,
+) -> Result<Response, ApiError> {
+    let duties = backend.proposer_duties(parsed("epoch", &epoch)?).await?;
+    let list = duties.duties.iter().map(|duty| {
+        json!({
+            "pubkey": text(&duty.pubkey), "validator_index": text(&duty.validator_index), "slot": text(&duty.slot),
+        })
+    });
+    Ok(envelope(&duties.dependent_root).json(Value::Array(list.collect())))
+}
+
+fn indices(body: &[u8]) -> Result<Vec<ValidatorIndex>, ApiError> {
+    let index = |item: &Value| {
+        let text = item.as_str().ok_or_else(|| ApiError::bad_request("validator indices are strings"))?;
+        parsed("validator index", text)
+    };
+    json_list(body)?.iter().map(index).collect()
+}
+
+pub async fn attester(
+    State(backend): State<Shared>,
+    Path(epoch): Path<String>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let duties = backend.attester_duties(parsed("epoch", &epoch)?, indices(&body)?).await?;
+    let list = duties.duties.iter().map(|duty| {
+        json!({
+            "pubkey": text(&duty.pubkey), "validator_index": text(&duty.validator_index),
+            "committee_index": text(&duty.committee_index), "committee_length": text(&duty.committee_length),
+            "committees_at_slot": text(&duty.committees_at_slot),
+            "validator_committee_index": text(&duty.validator_committee_index), "slot": text(&duty.slot),
+        })
+    });
+    Ok(envelope(&duties.dependent_root).json(Value::Array(list.collect())))
+}
+
+/// Before Altair nobody has sync duties.
+pub async fn sync(
+    State(backend): State<Shared>,
+    Path(epoch): Path<String>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let epoch: Epoch = parsed("epoch", &epoch)?;
+    indices(&body)?;
+    if backend.spec().fork_name_at_epoch(epoch) > types::ForkName::Phase0 {
+        return Err(ApiError::internal("sync committees are not served yet"));
+    }
+    Ok(Envelope::plain().with("execution_optimistic", "false").json("[]"))
+}
+
+pub async fn attestation_data(
+    State(backend): State<Shared>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let query = Query::parse(query.as_deref());
+    let slot: Slot = query.required("slot")?;
+    let index = query.optional::<CommitteeIndex>("committee_index")?.unwrap_or_default();
+    let mut data = backend.attestation_data(slot).await?;
+    data.index = index;
+    Ok(Envelope::plain().json(data.to_json_string(backend.spec().ctx_at_slot(slot))))
+}
+
+pub async fn aggregate_attestation(
+    State(backend): State<Shared>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let query = Query::parse(query.as_deref());
+    let slot: Slot = query.required("slot")?;
+    let aggregate = backend.aggregate_attestation(slot, query.required("attestation_data_root")?).await?;
+    let fork = backend.spec().fork_name_at_slot(slot);
+    Ok(Envelope::plain().version(fork).json(aggregate.to_json_string(backend.spec().ctx(fork))))
+}
+
+pub async fn committee_subscriptions(
+    State(backend): State<Shared>,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let subscription = |item: &Value| {
+        Ok(CommitteeSubscription {
+            validator_index: member(item, "validator_index")?,
+            committee_index: member(item, "committee_index")?,
+            committees_at_slot: member(item, "committees_at_slot")?,
+            slot: member(item, "slot")?,
+            is_aggregator: item.get("is_aggregator").and_then(Value::as_bool).unwrap_or(false),
+        })
+    };
+    let list = json_list(&body)?.iter().map(subscription).collect::<Result<Vec<_>, ApiError>>()?;
+    backend.subscribe_committees(list).await?;
+    Ok(StatusCode::OK)
+}
+
+/// Before Altair there is nothing to subscribe to; clients send their wishes ahead.
+pub async fn sync_subscriptions(body: Bytes) -> Result<StatusCode, ApiError> {
+    json_list(&body)?;
+    Ok(StatusCode::OK)
+}
+
+/// Before Bellatrix no payload is built, so fee recipients have no use yet.
+pub async fn prepare_proposer(body: Bytes) -> Result<StatusCode, ApiError> {
+    json_list(&body)?;
+    Ok(StatusCode::OK)
+}
+
+pub async fn liveness(
+    State(backend): State<Shared>,
+    Path(epoch): Path<String>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let live = backend.liveness(parsed("epoch", &epoch)?, indices(&body)?).await?;
+    let list = live.iter().map(|(index, live)| json!({ "index": text(index), "is_live": live }));
+    Ok(Envelope::plain().json(Value::Array(list.collect())))
+}

@@ -1,0 +1,55 @@
+//! `beacon/pool/*`: what waits to be included.
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use serde_json::Value;
+use types::{Attestation, CommitteeIndex, Ctx, Slot, Ssz, SszExt};
+
+use super::Shared;
+use super::parse::Query;
+use crate::ApiError;
+use crate::envelope::Envelope;
+
+pub async fn attestations(
+    State(backend): State<Shared>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let query = Query::parse(query.as_deref());
+    let (slot, index) =
+        (query.optional::<Slot>("slot")?, query.optional::<CommitteeIndex>("committee_index")?);
+    let wanted = |attestation: &&Attestation| {
+        slot.is_none_or(|slot| slot == attestation.data.slot)
+            && index.is_none_or(|index| index == attestation.data.index)
+    };
+    let all = backend.pool_attestations();
+    let list: Vec<Value> = all
+        .iter()
+        .filter(wanted)
+        .map(|attestation| attestation.to_json(backend.spec().ctx_at_slot(attestation.data.slot)))
+        .collect();
+    Ok(envelope(&backend).json(Value::Array(list)))
+}
+
+fn envelope(backend: &Shared) -> Envelope {
+    Envelope::plain().version(backend.spec().fork_name_at_slot(backend.current_slot()))
+}
+
+fn list<T: Ssz>(items: &[T], ctx: Ctx) -> Value {
+    items.iter().map(|item| item.to_json(ctx)).collect()
+}
+
+fn ctx(backend: &Shared) -> Ctx {
+    backend.spec().ctx_at_slot(backend.current_slot())
+}
+
+pub async fn voluntary_exits(State(backend): State<Shared>) -> Response {
+    Envelope::plain().json(list(&backend.pool_voluntary_exits(), ctx(&backend)))
+}
+
+pub async fn proposer_slashings(State(backend): State<Shared>) -> Response {
+    Envelope::plain().json(list(&backend.pool_proposer_slashings(), ctx(&backend)))
+}
+
+pub async fn attester_slashings(State(backend): State<Shared>) -> Response {
+    envelope(&backend).json(list(&backend.pool_attester_slashings(), ctx(&backend)))
+}
