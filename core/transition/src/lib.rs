@@ -1,1 +1,22 @@
-//! transition
+//! The state transition: beacon-chain.md, function by function, under the specification's names.
+//!
+//! One body per function serves all forks; where a fork is not built yet a transition ends with an error, never with
+//! a wrong state. A transition that fails leaves its state partly changed: work on a clone, which is cheap.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod accessors;
+pub mod block;
+pub mod epoch;
+mod error;
+pub mod genesis;
+pub mod misc;
+pub mod mutators;
+pub mod predicates;
+pub mod shuffle;
+pub mod signatures;
+mod slots;
+
+pub use error::TransitionError;
+pub use signatures::Signatures;
+pub use slots::{ValidateResult, process_slot, process_slots, state_transition, verify_block_signature};

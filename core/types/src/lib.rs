@@ -15,7 +15,7 @@ mod settings;
 mod spec;
 mod state_context;
 
-pub use caches::StateCaches;
+pub use caches::{CommitteeCache, PubkeyIndex, StateCaches};
 pub use config::{BlobParameters, Config};
 pub use containers::*;
 pub use fork_name::{ForkName, UnknownFork};
@@ -23,7 +23,7 @@ pub use preset::Preset;
 pub use primitives::{CommitteeIndex, Epoch, Gwei, Slot, Time, ValidatorIndex};
 pub use settings::{SettingError, Settings};
 pub use spec::Spec;
-pub use ssz::{Bits, Bytes, Ctx, FixedBytes, List, Root, Ssz, SszExt, Uint256};
+pub use ssz::{Bits, BoundRef, Bytes, Ctx, FixedBytes, List, Root, Shape, Ssz, SszExt, Uint256};
 pub use state_context::StateContext;
 
 /// A fork's version.

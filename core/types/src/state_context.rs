@@ -1,7 +1,7 @@
 //! What a state carries beyond its container: its spec, its fork, and values derived from its fields.
 
 use crate::caches::StateCaches;
-use crate::{BeaconState, ForkName, Spec};
+use crate::{BeaconState, ForkName, Slot, Spec};
 use ssz::{Ctx, DecodeError, JsonError, Root, SszExt};
 
 /// A state's spec and fork, and its caches. Not serialized, and no part of equality.
@@ -13,9 +13,9 @@ pub struct StateContext {
 }
 
 impl StateContext {
-    /// The context of a state of this spec and fork.
-    pub fn new(spec: &'static Spec, fork: ForkName) -> Self {
-        Self { spec_and_fork: Some((spec, fork)), caches: StateCaches::default() }
+    /// The context of a state of this spec and fork at a slot.
+    pub fn at(spec: &'static Spec, fork: ForkName, slot: Slot) -> Self {
+        Self { spec_and_fork: Some((spec, fork)), caches: StateCaches::at(slot.epoch(spec)) }
     }
 }
 
@@ -30,13 +30,14 @@ impl Eq for StateContext {}
 impl BeaconState {
     /// The default state of a spec and fork.
     pub fn empty(spec: &'static Spec, fork: ForkName) -> Self {
-        Self { context: StateContext::new(spec, fork), ..Self::new_default(spec.ctx(fork)) }
+        Self { context: StateContext::at(spec, fork, Slot(0)), ..Self::new_default(spec.ctx(fork)) }
     }
 
     /// Reads a state of a known fork.
     pub fn decode_at(spec: &'static Spec, fork: ForkName, bytes: &[u8]) -> Result<Self, DecodeError> {
         let state = Self::from_ssz(bytes, spec.ctx(fork))?;
-        Ok(Self { context: StateContext::new(spec, fork), ..state })
+        let context = StateContext::at(spec, fork, state.slot);
+        Ok(Self { context, ..state })
     }
 
     /// Reads a state whose fork follows from the slot that it starts with and the fork schedule.
@@ -52,7 +53,8 @@ impl BeaconState {
     /// Reads the JSON of a state of a known fork.
     pub fn json_at(spec: &'static Spec, fork: ForkName, value: &ssz::JsonValue) -> Result<Self, JsonError> {
         let state = Self::from_json(value, spec.ctx(fork))?;
-        Ok(Self { context: StateContext::new(spec, fork), ..state })
+        let context = StateContext::at(spec, fork, state.slot);
+        Ok(Self { context, ..state })
     }
 
     /// The spec of the state.
@@ -70,7 +72,7 @@ impl BeaconState {
 
     /// Marks the state as one of another fork, as an upgrade does; derived values are forgotten.
     pub fn set_fork_name(&mut self, fork: ForkName) {
-        self.context = StateContext::new(self.spec(), fork);
+        self.context = StateContext::at(self.spec(), fork, self.slot);
     }
 
     /// What SSZ needs to know of the state's preset and fork.

@@ -1,0 +1,74 @@
+//! Reading a state: the specification's accessors.
+
+mod committees;
+mod proposers;
+mod registry;
+mod roots;
+
+pub use committees::{
+    Committee, committee_cache, get_attesting_indices, get_beacon_committee, get_committee_count_per_slot,
+    get_indexed_attestation,
+};
+pub use proposers::{get_beacon_proposer_index, get_beacon_proposer_indices};
+pub(crate) use registry::refresh_validator_index;
+pub use registry::{
+    get_active_validator_indices, get_total_active_balance, get_total_balance, get_validator_churn_limit,
+    public_key, validator_index,
+};
+pub use roots::{
+    get_block_root, get_block_root_at_slot, get_current_epoch, get_domain, get_previous_epoch,
+    get_randao_mix, get_seed,
+};
+
+pub use crate::misc::compute_activation_exit_epoch;
+pub use crate::predicates::{
+    is_active_validator, is_eligible_for_activation, is_eligible_for_activation_queue, is_slashable_validator,
+};
+
+use types::{CommitteeIndex, Epoch, Slot, ValidatorIndex};
+
+/// What a state cannot tell.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// A slot outside the ring of block roots.
+    #[error("a state at slot {state} has no block root of slot {slot}")]
+    BlockRoot {
+        /// The slot asked for.
+        slot: Slot,
+        /// The state's slot.
+        state: Slot,
+    },
+    /// An epoch further than one from the state's.
+    #[error("a state at epoch {state} does not tell committees of epoch {epoch}")]
+    CommitteeEpoch {
+        /// The epoch asked for.
+        epoch: Epoch,
+        /// The state's epoch.
+        state: Epoch,
+    },
+    /// No such committee.
+    #[error("slot {slot} has no committee {index}")]
+    NoCommittee {
+        /// The slot.
+        slot: Slot,
+        /// The committee's place.
+        index: CommitteeIndex,
+    },
+    /// Nobody to draw from.
+    #[error("no validator is active")]
+    NoActiveValidators,
+    /// No such validator.
+    #[error("there is no validator {0}")]
+    NoValidator(ValidatorIndex),
+    /// A registry entry whose key is no key.
+    #[error("the key of validator {0} is no valid public key")]
+    BadPubkey(ValidatorIndex),
+    /// Bits that do not match the committee.
+    #[error("{bits} aggregation bits for a committee of {members}")]
+    BitsLength {
+        /// Bits given.
+        bits: usize,
+        /// Members of the committee.
+        members: usize,
+    },
+}

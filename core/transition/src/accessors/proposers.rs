@@ -1,0 +1,47 @@
+//! Who proposes.
+
+use std::sync::Arc;
+
+use crypto::hash;
+use types::constants::DOMAIN_BEACON_PROPOSER;
+use types::{BeaconState, ValidatorIndex};
+
+use super::{AccessError, get_active_validator_indices, get_current_epoch, get_seed};
+use crate::misc::compute_proposer_index;
+
+/// [`get_beacon_proposer_index`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_beacon_proposer_index).
+pub fn get_beacon_proposer_index(state: &BeaconState) -> Result<ValidatorIndex, AccessError> {
+    let place = state.slot.0 % state.spec().preset.slots_per_epoch;
+    Ok(get_beacon_proposer_indices(state)?[place as usize])
+}
+
+/// The proposer of each slot of the state's current epoch.
+pub fn get_beacon_proposer_indices(state: &BeaconState) -> Result<Arc<Vec<ValidatorIndex>>, AccessError> {
+    let caches = &state.context.caches;
+    let cached = caches.epoch == get_current_epoch(state);
+    if let (true, Some(proposers)) = (cached, caches.proposers.get()) {
+        return Ok(proposers.clone());
+    }
+    let proposers = Arc::new(compute_proposers(state)?);
+    if cached {
+        // Another thread may have been faster, with the same result.
+        let _ = caches.proposers.set(proposers.clone());
+    }
+    Ok(proposers)
+}
+
+fn compute_proposers(state: &BeaconState) -> Result<Vec<ValidatorIndex>, AccessError> {
+    let spec = state.spec();
+    let epoch = get_current_epoch(state);
+    let epoch_seed = get_seed(state, epoch, DOMAIN_BEACON_PROPOSER);
+    let active = get_active_validator_indices(state, epoch);
+    let first = epoch.start_slot(spec).0;
+    (first..first + spec.preset.slots_per_epoch)
+        .map(|slot| {
+            let mut bytes = epoch_seed.to_vec();
+            bytes.extend_from_slice(&slot.to_le_bytes());
+            let balance_of = |index: ValidatorIndex| state.validators[index.as_usize()].effective_balance.0;
+            compute_proposer_index(spec, &active, &hash(&bytes), balance_of)
+        })
+        .collect()
+}

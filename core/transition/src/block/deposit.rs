@@ -1,0 +1,73 @@
+//! Deposits.
+
+use crypto::{PublicKey, Signature};
+use types::constants::{DEPOSIT_CONTRACT_TREE_DEPTH, DOMAIN_DEPOSIT, FAR_FUTURE_EPOCH};
+use types::{
+    BeaconState, Ctx, Deposit, DepositData, DepositMessage, ForkName, Gwei, Root, Spec, SszExt, Validator,
+};
+
+use super::DepositInvalid;
+use crate::accessors::validator_index;
+use crate::misc::{compute_domain, compute_signing_root, is_valid_merkle_branch};
+use crate::mutators::increase_balance;
+
+/// [`process_deposit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#deposits).
+pub fn process_deposit(state: &mut BeaconState, deposit: &Deposit) -> Result<(), DepositInvalid> {
+    let leaf = deposit.data.hash_tree_root(Ctx::PLAIN);
+    let depth = DEPOSIT_CONTRACT_TREE_DEPTH as usize + 1;
+    let root = state.eth1_data.deposit_root;
+    if !is_valid_merkle_branch(leaf, &deposit.proof, depth, state.eth1_deposit_index, root) {
+        return Err(DepositInvalid::Proof);
+    }
+    state.eth1_deposit_index += 1;
+    apply_deposit(state, &deposit.data);
+    Ok(())
+}
+
+/// [`apply_deposit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#apply_deposit):
+/// a deposit of a new key with a wrong signature is lost, not invalid.
+pub fn apply_deposit(state: &mut BeaconState, data: &DepositData) {
+    crate::accessors::refresh_validator_index(state);
+    match validator_index(state, &data.pubkey) {
+        Some(index) => increase_balance(state, index, data.amount),
+        None if is_valid_deposit_signature(state.spec(), data) => add_validator_to_registry(state, data),
+        None => {}
+    }
+}
+
+/// The proof of possession, in the domain that all forks share.
+pub fn is_valid_deposit_signature(spec: &Spec, data: &DepositData) -> bool {
+    let message = DepositMessage {
+        pubkey: data.pubkey,
+        withdrawal_credentials: data.withdrawal_credentials,
+        amount: data.amount,
+    };
+    let domain = compute_domain(DOMAIN_DEPOSIT, spec.fork_version(ForkName::Phase0), Root::ZERO);
+    let signing_root = compute_signing_root(&message, Ctx::PLAIN, domain);
+    match (PublicKey::from_compressed(&data.pubkey.0), Signature::from_compressed(&data.signature.0)) {
+        (Ok(key), Ok(signature)) => crypto::verify(&key, &signing_root.0, &signature),
+        _ => false,
+    }
+}
+
+/// [`get_validator_from_deposit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_validator_from_deposit).
+pub fn get_validator_from_deposit(spec: &Spec, data: &DepositData) -> Validator {
+    let increment: u64 = spec.preset.effective_balance_increment;
+    let rounded = data.amount - data.amount % increment;
+    Validator {
+        pubkey: data.pubkey,
+        withdrawal_credentials: data.withdrawal_credentials,
+        effective_balance: rounded.min(Gwei(spec.preset.max_effective_balance)),
+        slashed: false,
+        activation_eligibility_epoch: FAR_FUTURE_EPOCH,
+        activation_epoch: FAR_FUTURE_EPOCH,
+        exit_epoch: FAR_FUTURE_EPOCH,
+        withdrawable_epoch: FAR_FUTURE_EPOCH,
+    }
+}
+
+/// [`add_validator_to_registry`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#add_validator_to_registry).
+pub fn add_validator_to_registry(state: &mut BeaconState, data: &DepositData) {
+    state.validators.push(get_validator_from_deposit(state.spec(), data));
+    state.balances.push(data.amount);
+}

@@ -1,0 +1,186 @@
+//! Why a block, or an operation in it, is invalid.
+
+use types::{Epoch, Root, Slot, ValidatorIndex};
+
+use crate::accessors::AccessError;
+
+/// Why a block is invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BlockInvalid {
+    /// The header does not fit the state.
+    #[error("header: {0}")]
+    Header(#[from] HeaderInvalid),
+    /// The proposer's reveal is wrong.
+    #[error("the randao reveal is invalid")]
+    Randao,
+    /// More or fewer deposits than are due.
+    #[error("{found} deposits, {due} are due")]
+    DepositCount {
+        /// Deposits in the block.
+        found: u64,
+        /// Deposits that must be in it.
+        due: u64,
+    },
+    /// The state has taken more deposits than its Eth1 data counts.
+    #[error("the state's deposit index is ahead of its deposit count")]
+    DepositIndex,
+    /// A proposer slashing.
+    #[error("proposer slashing {0}: {1}")]
+    ProposerSlashing(usize, ProposerSlashingInvalid),
+    /// An attester slashing.
+    #[error("attester slashing {0}: {1}")]
+    AttesterSlashing(usize, AttesterSlashingInvalid),
+    /// An attestation.
+    #[error("attestation {0}: {1}")]
+    Attestation(usize, AttestationInvalid),
+    /// A deposit.
+    #[error("deposit {0}: {1}")]
+    Deposit(usize, DepositInvalid),
+    /// An exit.
+    #[error("voluntary exit {0}: {1}")]
+    VoluntaryExit(usize, VoluntaryExitInvalid),
+    /// The state lacks what is needed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// Why a header is invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderInvalid {
+    /// Another slot than the state's.
+    #[error("the block is of slot {block}, the state of {state}")]
+    Slot {
+        /// The block's.
+        block: Slot,
+        /// The state's.
+        state: Slot,
+    },
+    /// Not after the block before it.
+    #[error("the block is not after the one before it")]
+    NotAfterParent,
+    /// Another proposer than the one drawn.
+    #[error("proposed by {found}, the proposer is {expected}")]
+    Proposer {
+        /// The block's.
+        found: ValidatorIndex,
+        /// The one drawn.
+        expected: ValidatorIndex,
+    },
+    /// Another parent than the latest block.
+    #[error("the parent is {found}, the latest block is {expected}")]
+    Parent {
+        /// The block's.
+        found: Root,
+        /// The latest block.
+        expected: Root,
+    },
+    /// The proposer is slashed.
+    #[error("the proposer is slashed")]
+    ProposerSlashed,
+    /// The state lacks what is needed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// Why a proposer slashing is invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposerSlashingInvalid {
+    /// The headers are of different slots.
+    #[error("the headers are of different slots")]
+    SlotsDiffer,
+    /// The headers are of different proposers.
+    #[error("the headers are of different proposers")]
+    ProposersDiffer,
+    /// The headers are the same.
+    #[error("the headers are the same")]
+    HeadersSame,
+    /// There is no such validator.
+    #[error("there is no validator {0}")]
+    NoValidator(ValidatorIndex),
+    /// The proposer cannot be slashed (any more).
+    #[error("the proposer is not slashable")]
+    NotSlashable,
+    /// A header's signature is wrong.
+    #[error("a signature is invalid")]
+    Signature,
+    /// The state lacks what is needed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// Why an attester slashing is invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AttesterSlashingInvalid {
+    /// The attestations do not contradict each other.
+    #[error("the attestations are no slashable pair")]
+    NotSlashable,
+    /// Indices missing, unsorted, repeated or unknown.
+    #[error("an attestation's indices are invalid")]
+    Indices,
+    /// An attestation's signature is wrong.
+    #[error("a signature is invalid")]
+    Signature,
+    /// Nobody who made both can be slashed (any more).
+    #[error("nobody to slash")]
+    NobodySlashable,
+    /// The state lacks what is needed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// Why an attestation cannot be included.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AttestationInvalid {
+    /// The target is neither of this nor of the previous epoch.
+    #[error("the target epoch {0} is neither this nor the previous one")]
+    TargetEpoch(Epoch),
+    /// The target is of another epoch than the slot.
+    #[error("the target epoch is not the slot's")]
+    TargetNotOfSlot,
+    /// Too early or too late.
+    #[error("an attestation of slot {0} cannot be included now")]
+    InclusionSlot(Slot),
+    /// No such committee, or bits that do not match it.
+    #[error(transparent)]
+    Committee(#[from] AccessError),
+    /// Another source than the state's justified checkpoint.
+    #[error("the source is not the justified checkpoint")]
+    Source,
+    /// Nobody attested.
+    #[error("nobody attested")]
+    Empty,
+    /// The signature is wrong.
+    #[error("the signature is invalid")]
+    Signature,
+}
+
+/// Why a deposit is invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DepositInvalid {
+    /// The proof does not lead to the deposit root.
+    #[error("the proof is invalid")]
+    Proof,
+}
+
+/// Why an exit is invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VoluntaryExitInvalid {
+    /// There is no such validator.
+    #[error("there is no validator {0}")]
+    NoValidator(ValidatorIndex),
+    /// The validator is not active.
+    #[error("the validator is not active")]
+    NotActive,
+    /// The validator is leaving already.
+    #[error("the validator is leaving already")]
+    AlreadyLeaving,
+    /// The exit is for a later epoch.
+    #[error("the exit is valid from epoch {0} on")]
+    NotYet(Epoch),
+    /// The validator has not been active long enough.
+    #[error("the validator may leave from epoch {0} on")]
+    TooYoung(Epoch),
+    /// The signature is wrong.
+    #[error("the signature is invalid")]
+    Signature,
+}

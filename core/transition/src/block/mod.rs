@@ -1,0 +1,45 @@
+//! Block processing.
+
+mod attestation;
+mod attester_slashing;
+mod deposit;
+mod eth1_data;
+mod header;
+mod invalid;
+mod operations;
+mod proposer_slashing;
+mod randao;
+mod voluntary_exit;
+
+use types::{BeaconBlock, BeaconState};
+
+pub use attestation::process_attestation;
+pub use attester_slashing::{check_attester_slashing, process_attester_slashing, slashable_indices};
+pub use deposit::{
+    add_validator_to_registry, apply_deposit, get_validator_from_deposit, is_valid_deposit_signature,
+    process_deposit,
+};
+pub use eth1_data::process_eth1_data;
+pub use header::process_block_header;
+pub use invalid::{
+    AttestationInvalid, AttesterSlashingInvalid, BlockInvalid, DepositInvalid, HeaderInvalid,
+    ProposerSlashingInvalid, VoluntaryExitInvalid,
+};
+pub use operations::process_operations;
+pub use proposer_slashing::{check_proposer_slashing, process_proposer_slashing};
+pub use randao::process_randao;
+pub use voluntary_exit::{check_voluntary_exit, process_voluntary_exit};
+
+use crate::signatures::Signatures;
+
+/// [`process_block`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#block-processing).
+pub fn process_block(
+    state: &mut BeaconState,
+    block: &BeaconBlock,
+    signatures: &mut Signatures,
+) -> Result<(), BlockInvalid> {
+    process_block_header(state, block)?;
+    process_randao(state, &block.body, signatures)?;
+    process_eth1_data(state, &block.body);
+    process_operations(state, &block.body, signatures)
+}

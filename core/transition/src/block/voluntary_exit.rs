@@ -1,0 +1,49 @@
+//! Voluntary exits.
+
+use types::constants::FAR_FUTURE_EPOCH;
+use types::{BeaconState, SignedVoluntaryExit};
+
+use super::VoluntaryExitInvalid;
+use crate::accessors::get_current_epoch;
+use crate::mutators::initiate_validator_exit;
+use crate::predicates::is_active_validator;
+use crate::signatures::{Signatures, voluntary_exit_set};
+
+/// All rules for an exit, its signature included; changes nothing.
+pub fn check_voluntary_exit(
+    state: &BeaconState,
+    exit: &SignedVoluntaryExit,
+    signatures: &mut Signatures,
+) -> Result<(), VoluntaryExitInvalid> {
+    let (message, current) = (&exit.message, get_current_epoch(state));
+    let index = message.validator_index;
+    let validator = state.validators.get(index.as_usize()).ok_or(VoluntaryExitInvalid::NoValidator(index))?;
+    if !is_active_validator(validator, current) {
+        return Err(VoluntaryExitInvalid::NotActive);
+    }
+    if validator.exit_epoch != FAR_FUTURE_EPOCH {
+        return Err(VoluntaryExitInvalid::AlreadyLeaving);
+    }
+    if current < message.epoch {
+        return Err(VoluntaryExitInvalid::NotYet(message.epoch));
+    }
+    let earliest = validator.activation_epoch.saturating_add(state.spec().config.shard_committee_period);
+    if current < earliest {
+        return Err(VoluntaryExitInvalid::TooYoung(earliest));
+    }
+    if !signatures.take(|| voluntary_exit_set(state, exit)) {
+        return Err(VoluntaryExitInvalid::Signature);
+    }
+    Ok(())
+}
+
+/// [`process_voluntary_exit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#voluntary-exits).
+pub fn process_voluntary_exit(
+    state: &mut BeaconState,
+    exit: &SignedVoluntaryExit,
+    signatures: &mut Signatures,
+) -> Result<(), VoluntaryExitInvalid> {
+    check_voluntary_exit(state, exit, signatures)?;
+    initiate_validator_exit(state, exit.message.validator_index);
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Epoch processing: what happens to the state at the last slot of an epoch.
+//!
+//! [`EpochSummary`] is built in one pass over the registry and the attestations; the steps, one file each and named
+//! as in the specification, then read that flat summary instead of looking through the state again:
+//!
+//! ```text
+//! state ──▶ EpochSummary::new ──▶ justification ─▶ rewards ─▶ registry ─▶ slashings ─▶ resets and updates
+//! ```
+//!
+//! No step changes what the summary holds (activity in the epochs that end, effective balances, attesters) before
+//! the last step that reads it, so one summary serves the whole of [`process_epoch`]. A step may also run alone, with
+//! a summary built from the state right before it.
+//!
+//! A step that fails may leave the state partly changed: the caller works on a clone, which is cheap, and drops it.
+//!
+//! [Specification](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#epoch-processing)
+
+mod deltas;
+mod effective_balance_updates;
+mod error;
+mod eth1_data_reset;
+mod historical_roots_update;
+mod justification_and_finalization;
+mod participation_record_updates;
+mod randao_mixes_reset;
+mod registry_updates;
+mod rewards_and_penalties;
+mod slashings;
+mod slashings_reset;
+mod summary;
+
+#[cfg(test)]
+mod tests;
+
+use types::{BeaconState, ForkName};
+
+pub use deltas::{
+    Deltas, get_attestation_deltas, get_finality_delay, get_head_deltas, get_inactivity_penalty_deltas,
+    get_inclusion_delay_deltas, get_source_deltas, get_target_deltas, is_in_inactivity_leak,
+};
+pub use effective_balance_updates::process_effective_balance_updates;
+pub use error::EpochError;
+pub use eth1_data_reset::process_eth1_data_reset;
+pub use historical_roots_update::process_historical_roots_update;
+pub use justification_and_finalization::{
+    compute_unrealized_checkpoints, process_justification_and_finalization,
+    weigh_justification_and_finalization,
+};
+pub use participation_record_updates::process_participation_record_updates;
+pub use randao_mixes_reset::process_randao_mixes_reset;
+pub use registry_updates::process_registry_updates;
+pub use rewards_and_penalties::process_rewards_and_penalties;
+pub use slashings::process_slashings;
+pub use slashings_reset::process_slashings_reset;
+pub use summary::{EpochSummary, Inclusion, ValidatorFlags, ValidatorSummary};
+
+/// [`process_epoch`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#epoch-processing):
+/// all steps in order, on a state at the last slot of an epoch.
+///
+/// On an error the state is partly changed and of no use.
+pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
+    if state.fork_name() > ForkName::Phase0 {
+        return Err(EpochError::ForkNotBuilt(state.fork_name()));
+    }
+    let summary = EpochSummary::new(state)?;
+    process_justification_and_finalization(state, &summary)?;
+    process_rewards_and_penalties(state, &summary)?;
+    process_registry_updates(state, &summary)?;
+    process_slashings(state, &summary)?;
+    process_eth1_data_reset(state);
+    process_effective_balance_updates(state, &summary)?;
+    process_slashings_reset(state);
+    process_randao_mixes_reset(state);
+    process_historical_roots_update(state)?;
+    process_participation_record_updates(state);
+    Ok(())
+}

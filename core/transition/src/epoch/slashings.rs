@@ -1,0 +1,34 @@
+//! The part of a slashed validator's penalty that grows with how many were slashed around the same time.
+
+use types::{BeaconState, Gwei};
+
+use super::{EpochError, EpochSummary, ValidatorFlags};
+
+/// [`process_slashings`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#slashings).
+pub fn process_slashings(state: &mut BeaconState, summary: &EpochSummary) -> Result<(), EpochError> {
+    let overflow = || EpochError::Overflow("a slashing penalty");
+    let preset = &state.spec().preset;
+    let increment = preset.effective_balance_increment;
+    let total_balance = summary.total_active_balance.0;
+    let slashed_balance = state
+        .slashings
+        .iter()
+        .try_fold(0u64, |sum, slashed| sum.checked_add(slashed.0))
+        .and_then(|sum| sum.checked_mul(preset.proportional_slashing_multiplier))
+        .ok_or_else(overflow)?
+        .min(total_balance);
+    let penalized_epoch = summary.current_epoch + preset.epochs_per_slashings_vector / 2;
+    for (index, validator) in summary.validators.iter().enumerate() {
+        if !validator.flags.has(ValidatorFlags::SLASHED)
+            || state.validators[index].withdrawable_epoch != penalized_epoch
+        {
+            continue;
+        }
+        // The increment is taken out before the product and put back after the division, so that the product fits.
+        let increments = validator.effective_balance.0 / increment;
+        let numerator = increments.checked_mul(slashed_balance).ok_or_else(overflow)?;
+        let penalty = (numerator / total_balance).checked_mul(increment).ok_or_else(overflow)?;
+        state.balances[index] = state.balances[index].saturating_sub(Gwei(penalty));
+    }
+    Ok(())
+}

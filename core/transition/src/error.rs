@@ -1,0 +1,43 @@
+//! Why a transition fails.
+
+use types::{ForkName, Root, Slot};
+
+use crate::accessors::AccessError;
+use crate::block::BlockInvalid;
+use crate::epoch::EpochError;
+
+/// Why a transition fails.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransitionError {
+    /// Slots only go forward.
+    #[error("cannot go from slot {from} to slot {to}")]
+    SlotNotAfterState {
+        /// The state's slot.
+        from: Slot,
+        /// The slot asked for.
+        to: Slot,
+    },
+    /// The rules of a fork are not implemented.
+    #[error("the transition of {0} is not built yet")]
+    ForkNotBuilt(ForkName),
+    /// The epoch cannot be processed.
+    #[error("epoch processing failed: {0}")]
+    Epoch(#[from] EpochError),
+    /// The block is invalid.
+    #[error("invalid block: {0}")]
+    Block(#[from] BlockInvalid),
+    /// The proposer's signature is wrong.
+    #[error("the proposer's signature is invalid")]
+    BlockSignature,
+    /// The block names another post-state.
+    #[error("the block's state root is {block}, the state's is {state}")]
+    StateRoot {
+        /// The root in the block.
+        block: Root,
+        /// The root of the state.
+        state: Root,
+    },
+    /// The state lacks what is needed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}

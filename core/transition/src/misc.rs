@@ -1,0 +1,98 @@
+//! Computations on numbers and roots: the specification's "Misc" functions.
+
+use crypto::{hash, hash_concat};
+use types::{
+    Ctx, Domain, DomainType, Epoch, ForkData, ForkDigest, Root, SigningData, Slot, Spec, Ssz, SszExt,
+    ValidatorIndex, Version,
+};
+
+use crate::accessors::AccessError;
+use crate::shuffle::compute_shuffled_index;
+
+/// [`compute_epoch_at_slot`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_epoch_at_slot).
+pub fn compute_epoch_at_slot(spec: &Spec, slot: Slot) -> Epoch {
+    slot.epoch(spec)
+}
+
+/// [`compute_start_slot_at_epoch`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_start_slot_at_epoch).
+pub fn compute_start_slot_at_epoch(spec: &Spec, epoch: Epoch) -> Slot {
+    epoch.start_slot(spec)
+}
+
+/// [`compute_activation_exit_epoch`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_activation_exit_epoch).
+pub fn compute_activation_exit_epoch(spec: &Spec, epoch: Epoch) -> Epoch {
+    epoch.saturating_add(1).saturating_add(spec.preset.max_seed_lookahead)
+}
+
+/// [`compute_fork_data_root`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_fork_data_root).
+pub fn compute_fork_data_root(current_version: Version, genesis_validators_root: Root) -> Root {
+    ForkData { current_version, genesis_validators_root }.hash_tree_root(Ctx::PLAIN)
+}
+
+/// [`compute_fork_digest`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_fork_digest).
+pub fn compute_fork_digest(current_version: Version, genesis_validators_root: Root) -> ForkDigest {
+    let root = compute_fork_data_root(current_version, genesis_validators_root);
+    ForkDigest::try_from(&root.0[..4]).expect("4 bytes")
+}
+
+/// [`compute_domain`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_domain).
+pub fn compute_domain(
+    domain_type: DomainType,
+    fork_version: Version,
+    genesis_validators_root: Root,
+) -> Domain {
+    let root = compute_fork_data_root(fork_version, genesis_validators_root);
+    let mut domain = Domain::ZERO;
+    domain.0[..4].copy_from_slice(&domain_type.0);
+    domain.0[4..].copy_from_slice(&root.0[..28]);
+    domain
+}
+
+/// [`compute_signing_root`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_signing_root).
+pub fn compute_signing_root<T: Ssz>(object: &T, ctx: Ctx, domain: Domain) -> Root {
+    SigningData { object_root: object.hash_tree_root(ctx), domain }.hash_tree_root(ctx)
+}
+
+/// [`compute_proposer_index`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_proposer_index):
+/// drawn from `indices` in proportion to the effective balance that `balance_of` tells in Gwei.
+pub fn compute_proposer_index(
+    spec: &Spec,
+    indices: &[ValidatorIndex],
+    seed: &[u8; 32],
+    balance_of: impl Fn(ValidatorIndex) -> u64,
+) -> Result<ValidatorIndex, AccessError> {
+    const MAX_RANDOM_BYTE: u64 = 255;
+    let total = indices.len() as u64;
+    if indices.iter().all(|index| balance_of(*index) == 0) {
+        return Err(AccessError::NoActiveValidators);
+    }
+    let mut randomness = [0; 32];
+    for i in 0u64.. {
+        let place = compute_shuffled_index(i % total, total, seed, spec.preset.shuffle_round_count);
+        let candidate = indices[place as usize];
+        if i % 32 == 0 {
+            let mut bytes = seed.to_vec();
+            bytes.extend_from_slice(&(i / 32).to_le_bytes());
+            randomness = hash(&bytes);
+        }
+        let random_byte = u64::from(randomness[(i % 32) as usize]);
+        let balance = u128::from(balance_of(candidate)) * u128::from(MAX_RANDOM_BYTE);
+        if balance >= u128::from(spec.preset.max_effective_balance) * u128::from(random_byte) {
+            return Ok(candidate);
+        }
+    }
+    unreachable!("a validator with a balance is drawn when the random byte is 0")
+}
+
+/// [`is_valid_merkle_branch`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_valid_merkle_branch);
+/// a branch shorter than `depth` is invalid.
+pub fn is_valid_merkle_branch(leaf: Root, branch: &[Root], depth: usize, index: u64, root: Root) -> bool {
+    if branch.len() < depth {
+        return false;
+    }
+    let value = branch[..depth].iter().enumerate().fold(leaf.0, |value, (level, sibling)| {
+        let is_right = index.checked_shr(level as u32).unwrap_or(0) & 1 == 1;
+        if is_right { hash_concat(&sibling.0, &value) } else { hash_concat(&value, &sibling.0) }
+    });
+    value == root.0
+}

@@ -1,0 +1,42 @@
+//! The specification's predicates.
+
+use types::constants::FAR_FUTURE_EPOCH;
+use types::{AttestationData, BeaconState, Epoch, IndexedAttestation, Spec, Validator};
+
+/// [`is_active_validator`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_active_validator).
+pub fn is_active_validator(validator: &Validator, epoch: Epoch) -> bool {
+    validator.activation_epoch <= epoch && epoch < validator.exit_epoch
+}
+
+/// [`is_eligible_for_activation_queue`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_eligible_for_activation_queue).
+pub fn is_eligible_for_activation_queue(spec: &Spec, validator: &Validator) -> bool {
+    validator.activation_eligibility_epoch == FAR_FUTURE_EPOCH
+        && validator.effective_balance == spec.preset.max_effective_balance
+}
+
+/// [`is_eligible_for_activation`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_eligible_for_activation).
+pub fn is_eligible_for_activation(state: &BeaconState, validator: &Validator) -> bool {
+    validator.activation_eligibility_epoch <= state.finalized_checkpoint.epoch
+        && validator.activation_epoch == FAR_FUTURE_EPOCH
+}
+
+/// [`is_slashable_validator`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_slashable_validator).
+pub fn is_slashable_validator(validator: &Validator, epoch: Epoch) -> bool {
+    !validator.slashed && validator.activation_epoch <= epoch && epoch < validator.withdrawable_epoch
+}
+
+/// [`is_slashable_attestation_data`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_slashable_attestation_data).
+pub fn is_slashable_attestation_data(data_1: &AttestationData, data_2: &AttestationData) -> bool {
+    let double_vote = data_1 != data_2 && data_1.target.epoch == data_2.target.epoch;
+    let surround_vote =
+        data_1.source.epoch < data_2.source.epoch && data_2.target.epoch < data_1.target.epoch;
+    double_vote || surround_vote
+}
+
+/// The part of [`is_valid_indexed_attestation`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_valid_indexed_attestation)
+/// that needs no signature: some indices, in order, none twice, all of the registry.
+pub fn has_valid_indices(state: &BeaconState, attestation: &IndexedAttestation) -> bool {
+    let indices = &attestation.attesting_indices;
+    let sorted = indices.windows(2).all(|pair| pair[0] < pair[1]);
+    sorted && indices.last().is_some_and(|last| last.as_usize() < state.validators.len())
+}

@@ -1,0 +1,127 @@
+//! Who signed what: a signature set for each kind of message, and the ways to treat them.
+
+use std::sync::Arc;
+
+use crypto::{PublicKey, SignatureSet};
+use types::constants::{
+    DOMAIN_AGGREGATE_AND_PROOF, DOMAIN_BEACON_ATTESTER, DOMAIN_BEACON_PROPOSER, DOMAIN_RANDAO,
+    DOMAIN_SELECTION_PROOF, DOMAIN_VOLUNTARY_EXIT,
+};
+use types::{
+    BeaconState, BlsSignature, Ctx, Domain, IndexedAttestation, SignedAggregateAndProof, SignedBeaconBlock,
+    SignedBeaconBlockHeader, SignedVoluntaryExit, Ssz, ValidatorIndex,
+};
+
+use crate::accessors::{AccessError, get_current_epoch, get_domain, public_key};
+use crate::misc::compute_signing_root;
+
+/// What a transition does with the signatures that it meets (all but those of deposits, which may be wrong).
+#[derive(Debug)]
+pub enum Signatures {
+    /// Verifies each at once.
+    Verify,
+    /// Collects them, to be verified as one batch.
+    Collect(Vec<SignatureSet>),
+    /// Trusts them: the block was verified before, or is being built.
+    Skip,
+}
+
+impl Signatures {
+    /// False where the signature is found wrong, or has no key to be verified with.
+    pub fn take(&mut self, set: impl FnOnce() -> Result<SignatureSet, AccessError>) -> bool {
+        match self {
+            Self::Verify => set().is_ok_and(|set| set.verify()),
+            Self::Collect(sets) => match set() {
+                Ok(set) => {
+                    sets.push(set);
+                    true
+                }
+                Err(_) => false,
+            },
+            Self::Skip => true,
+        }
+    }
+}
+
+fn set<T: Ssz>(
+    object: &T,
+    ctx: Ctx,
+    domain: Domain,
+    signature: BlsSignature,
+    keys: Vec<Arc<PublicKey>>,
+) -> SignatureSet {
+    let message = compute_signing_root(object, ctx, domain).0;
+    SignatureSet { message, signature: signature.0, pubkeys: keys }
+}
+
+/// The proposer's signature of a block.
+pub fn block_set(state: &BeaconState, block: &SignedBeaconBlock) -> Result<SignatureSet, AccessError> {
+    let spec = state.spec();
+    let domain = get_domain(state, DOMAIN_BEACON_PROPOSER, block.message.slot.epoch(spec));
+    let keys = vec![public_key(state, block.message.proposer_index)?];
+    Ok(set(&block.message, spec.ctx_at_slot(block.message.slot), domain, block.signature, keys))
+}
+
+/// The proposer's signature of a header.
+pub fn header_set(
+    state: &BeaconState,
+    header: &SignedBeaconBlockHeader,
+) -> Result<SignatureSet, AccessError> {
+    let domain = get_domain(state, DOMAIN_BEACON_PROPOSER, header.message.slot.epoch(state.spec()));
+    let keys = vec![public_key(state, header.message.proposer_index)?];
+    Ok(set(&header.message, Ctx::PLAIN, domain, header.signature, keys))
+}
+
+/// The proposer's reveal.
+pub fn randao_set(
+    state: &BeaconState,
+    proposer: ValidatorIndex,
+    reveal: BlsSignature,
+) -> Result<SignatureSet, AccessError> {
+    let epoch = get_current_epoch(state);
+    let domain = get_domain(state, DOMAIN_RANDAO, epoch);
+    Ok(set(&epoch, Ctx::PLAIN, domain, reveal, vec![public_key(state, proposer)?]))
+}
+
+/// The attesters' aggregate signature.
+pub fn indexed_attestation_set(
+    state: &BeaconState,
+    attestation: &IndexedAttestation,
+) -> Result<SignatureSet, AccessError> {
+    let domain = get_domain(state, DOMAIN_BEACON_ATTESTER, attestation.data.target.epoch);
+    let keys = attestation.attesting_indices.iter().map(|index| public_key(state, *index));
+    Ok(set(&attestation.data, Ctx::PLAIN, domain, attestation.signature, keys.collect::<Result<_, _>>()?))
+}
+
+/// The signature of an exit.
+pub fn voluntary_exit_set(
+    state: &BeaconState,
+    exit: &SignedVoluntaryExit,
+) -> Result<SignatureSet, AccessError> {
+    let domain = get_domain(state, DOMAIN_VOLUNTARY_EXIT, exit.message.epoch);
+    let keys = vec![public_key(state, exit.message.validator_index)?];
+    Ok(set(&exit.message, Ctx::PLAIN, domain, exit.signature, keys))
+}
+
+/// The proof that the aggregator was to aggregate.
+pub fn selection_proof_set(
+    state: &BeaconState,
+    signed: &SignedAggregateAndProof,
+) -> Result<SignatureSet, AccessError> {
+    let slot = signed.message.aggregate.data.slot;
+    let domain = get_domain(state, DOMAIN_SELECTION_PROOF, slot.epoch(state.spec()));
+    let keys = vec![public_key(state, signed.message.aggregator_index)?];
+    Ok(set(&slot, Ctx::PLAIN, domain, signed.message.selection_proof, keys))
+}
+
+/// The aggregator's signature.
+pub fn aggregate_and_proof_set(
+    state: &BeaconState,
+    signed: &SignedAggregateAndProof,
+) -> Result<SignatureSet, AccessError> {
+    let spec = state.spec();
+    let slot = signed.message.aggregate.data.slot;
+    let domain = get_domain(state, DOMAIN_AGGREGATE_AND_PROOF, slot.epoch(spec));
+    let keys = vec![public_key(state, signed.message.aggregator_index)?];
+    Ok(set(&signed.message, spec.ctx_at_slot(slot), domain, signed.signature, keys))
+}
