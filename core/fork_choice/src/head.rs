@@ -1,0 +1,83 @@
+//! `get_head` and weights.
+
+use types::{Gwei, Root};
+
+use crate::tree::Viability;
+use crate::{ForkChoice, NodeView};
+
+impl ForkChoice {
+    /// [`get_head`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#get_head).
+    ///
+    /// At once where nothing changed since the last call; else one pass over all blocks and the votes that
+    /// changed (all votes, where the balances are new).
+    pub fn get_head(&mut self) -> Root {
+        let head = self.head_index();
+        self.tree.node(head).root
+    }
+
+    pub(crate) fn head_index(&mut self) -> u32 {
+        if let Some(head) = self.head {
+            return head;
+        }
+        self.votes.apply(&self.balances, self.tree.links_mut());
+        let viability = Viability {
+            spec: self.spec,
+            current_epoch: self.get_current_store_epoch(),
+            justified_epoch: self.justified_checkpoint.epoch,
+            finalized_epoch: self.finalized_checkpoint.epoch,
+        };
+        // A boosted block may be pruned: then its boost is of no chain, and still no other block gets one.
+        let boosted = self.tree.index_of(&self.proposer_boost_root);
+        let boost = boosted.map(|index| (index, self.get_proposer_score().0));
+        self.tree.settle(&viability, boost);
+        let head = self.tree.best_descendant(self.index_expected(&self.justified_checkpoint));
+        self.head = Some(head);
+        head
+    }
+
+    /// [`get_weight`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#get_weight);
+    /// none where the block is not known.
+    pub fn get_weight(&mut self, root: &Root) -> Option<Gwei> {
+        let index = self.tree.index_of(root)?;
+        self.head_index();
+        Some(Gwei(self.tree.link(index).score))
+    }
+
+    /// [`get_attestation_score`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#get_attestation_score);
+    /// none where the block is not known.
+    pub fn get_attestation_score(&mut self, root: &Root) -> Option<Gwei> {
+        let index = self.tree.index_of(root)?;
+        self.head_index();
+        Some(Gwei(self.tree.link(index).weight))
+    }
+
+    /// [`get_proposer_score`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#get_proposer_score).
+    pub fn get_proposer_score(&self) -> Gwei {
+        self.calculate_committee_fraction(self.spec.config.proposer_score_boost)
+    }
+
+    /// [`calculate_committee_fraction`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#calculate_committee_fraction)
+    /// of the justified balances.
+    pub(crate) fn calculate_committee_fraction(&self, committee_percent: u64) -> Gwei {
+        committee_fraction(self.balances.total_active(), self.spec.preset.slots_per_epoch, committee_percent)
+    }
+
+    /// The leaves of the filtered block tree with their weights: the blocks that votes could make head.
+    pub fn viable_heads(&mut self) -> Vec<NodeView<'_>> {
+        self.head_index();
+        let justified = self.index_expected(&self.justified_checkpoint);
+        let viable = |index: &u32| {
+            let link = self.tree.link(*index);
+            link.viable && !link.has_children && self.tree.is_ancestor(*index, justified)
+        };
+        let indices = (0..self.tree.len() as u32).filter(viable);
+        indices.map(|index| self.view_of(self.tree.node(index), self.tree.link(index))).collect()
+    }
+}
+
+/// A percentage of what one slot's committees weigh on average; at most `u64::MAX`.
+pub(crate) fn committee_fraction(total_active: Gwei, slots_per_epoch: u64, percent: u64) -> Gwei {
+    let committee_weight = u128::from(total_active.0 / slots_per_epoch);
+    let fraction = committee_weight * u128::from(percent) / 100;
+    Gwei(u64::try_from(fraction).unwrap_or(u64::MAX))
+}

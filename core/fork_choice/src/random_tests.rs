@@ -1,0 +1,288 @@
+//! Thousands of seeded random histories, in which the store and the naive store must always agree.
+
+use std::sync::Arc;
+
+use rand::Rng;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use types::{Checkpoint, Gwei, Root, Slot, Spec, Time, ValidatorIndex};
+
+use crate::naive::NaiveStore;
+use crate::{
+    AnchorBlock, AttestationFacts, BlockFacts, Counted, ExecutionStatus, ForkChoice, JustifiedBalances, Node,
+    Origin,
+};
+
+const HISTORIES: u64 = 5000;
+const EVENTS: usize = 160;
+const VALIDATORS: u64 = 12;
+const SLOT_MS: u64 = 6000;
+
+/// How often the histories reached what makes them worth running.
+#[derive(Default, Debug)]
+struct Reached {
+    boosts: u64,
+    finalizations: u64,
+    pruned: u64,
+    conflicts: u64,
+    reorgs: u64,
+    justified_heads: u64,
+    queued: u64,
+    refused_blocks: u64,
+}
+
+struct History {
+    seed: u64,
+    random: ChaCha8Rng,
+    store: ForkChoice,
+    naive: NaiveStore,
+    /// Votes of the current slot, which the naive store hears of in the next.
+    waiting: Vec<(AttestationFacts, Vec<ValidatorIndex>)>,
+    blocks_made: u64,
+}
+
+impl History {
+    fn new(seed: u64) -> Self {
+        let spec = Spec::minimal();
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let anchor = AnchorBlock {
+            slot: Slot(if random.random_bool(0.5) { 0 } else { 16 }),
+            root: types::FixedBytes(random.random()),
+            parent_root: Root::ZERO,
+            proposer_index: ValidatorIndex(0),
+            state_root: Root::ZERO,
+            justified: Checkpoint::default(),
+            finalized: Checkpoint::default(),
+        };
+        let genesis_time = Time(random.random_range(0..2) * 1_700_000_000_123);
+        Self {
+            seed,
+            random,
+            store: ForkChoice::new(spec, anchor.clone(), genesis_time),
+            naive: NaiveStore::new(spec, &anchor, genesis_time),
+            waiting: Vec::new(),
+            blocks_made: 0,
+        }
+    }
+
+    fn step(&mut self, reached: &mut Reached) {
+        match self.random.random_range(0..100) {
+            0..28 => self.tick(),
+            28..58 => self.block(reached),
+            58..78 => self.attestation(reached),
+            78..81 => self.slashing(),
+            81..90 => {
+                let removed = self.store.prune();
+                reached.pruned += u64::from(!removed.is_empty());
+                let oldest = self.store.nodes().next().unwrap().node.root;
+                reached.conflicts += u64::from(oldest != self.store.finalized_checkpoint().root);
+                self.naive.forget(&removed);
+            }
+            90..98 => self.balances(),
+            _ => {
+                self.store = ForkChoice::restore(Spec::minimal(), &self.store.snapshot()).unwrap();
+            }
+        }
+        if self.store.wants_balances().is_some() && self.random.random_bool(0.7) {
+            self.balances();
+        }
+    }
+
+    fn tick(&mut self) {
+        let ms = match self.random.random_range(0..10) {
+            0..4 => self.random.random_range(0..SLOT_MS / 2),
+            4..9 => self.random.random_range(SLOT_MS / 2..2 * SLOT_MS),
+            _ => self.random.random_range(0..30 * SLOT_MS),
+        };
+        let slot = self.store.get_current_slot();
+        let time = self.store.time().after_ms(ms);
+        self.store.on_tick(time);
+        self.naive.on_tick(time);
+        if self.store.get_current_slot() > slot {
+            for (attestation, indices) in std::mem::take(&mut self.waiting) {
+                // A block that was pruned meanwhile makes this invalid, and its vote is dropped as well.
+                self.naive.on_attestation(&attestation, &indices, Origin::Block);
+            }
+        }
+    }
+
+    fn some_node(&mut self) -> Node {
+        let count = self.store.block_count();
+        // Young blocks more often, so that chains grow.
+        let back = (0..3).map(|_| self.random.random_range(0..count)).min().unwrap();
+        self.store.nodes().nth(count - 1 - back).unwrap().node.clone()
+    }
+
+    fn block(&mut self, reached: &mut Reached) {
+        let spec = self.store.spec();
+        let parent = self.some_node();
+        let now = self.store.get_current_slot();
+        let slot = match self.random.random_range(0..10) {
+            0..6 => now,
+            6..9 => parent.slot + self.random.random_range(1..4),
+            _ => parent.slot + self.random.random_range(0..20),
+        };
+        self.blocks_made += 1;
+        let (mut justified, mut finalized) = (parent.justified.clone(), parent.finalized.clone());
+        if slot.epoch(spec) > parent.slot.epoch(spec) {
+            justified = parent.unrealized_justified.clone();
+            finalized = parent.unrealized_finalized.clone();
+        }
+        let (mut unrealized_justified, mut unrealized_finalized) = (justified.clone(), finalized.clone());
+        if parent.unrealized_justified.epoch > justified.epoch {
+            unrealized_justified = parent.unrealized_justified.clone();
+            unrealized_finalized = parent.unrealized_finalized.clone();
+        }
+        let epoch = slot.epoch(spec).saturating_sub(self.random.random_range(0..2));
+        let root = self.store.get_checkpoint_block(&parent.root, epoch);
+        let possible = epoch.start_slot(spec) < slot && epoch > unrealized_justified.epoch;
+        if let Some(root) = root.filter(|_| possible && self.random.random_bool(0.6)) {
+            unrealized_justified = Checkpoint { epoch, root };
+            if self.random.random_bool(0.7) && justified.epoch > finalized.epoch {
+                unrealized_finalized = justified.clone();
+            }
+        }
+        let facts = BlockFacts {
+            slot,
+            root: types::FixedBytes(self.random.random()),
+            parent_root: parent.root,
+            proposer_index: ValidatorIndex(self.random.random_range(0..3)),
+            state_root: Root::ZERO,
+            justified,
+            finalized,
+            unrealized_justified,
+            unrealized_finalized,
+            arrived: Time(self.store.time().0.saturating_sub(self.random.random_range(0..3) * 1500)),
+            execution: ExecutionStatus::Irrelevant,
+        };
+        let result = self.store.on_block(&facts);
+        let naive = self.naive.on_block(&facts);
+        assert_eq!(result.is_ok(), naive.is_some(), "seed {}: {result:?} for {facts:?}", self.seed);
+        reached.refused_blocks += u64::from(result.is_err());
+        reached.boosts += u64::from(self.store.proposer_boost_root() == facts.root);
+    }
+
+    fn voters(&mut self) -> Vec<ValidatorIndex> {
+        let count = self.random.random_range(1..4);
+        (0..count).map(|_| ValidatorIndex(self.random.random_range(0..VALIDATORS))).collect()
+    }
+
+    fn attestation(&mut self, reached: &mut Reached) {
+        let spec = self.store.spec();
+        let block = self.some_node();
+        let now = self.store.get_current_slot().0;
+        let slot = match self.random.random_range(0..8) {
+            0 => Slot(self.random.random_range(0..now + 3)),
+            1..4 => Slot(now),
+            _ => Slot(now.saturating_sub(self.random.random_range(1..4))),
+        };
+        let epoch = slot.epoch(spec);
+        let target = match self.store.get_checkpoint_block(&block.root, epoch) {
+            Some(root) if !self.random.random_bool(0.03) => root,
+            _ => self.some_node().root,
+        };
+        let attestation = AttestationFacts {
+            slot,
+            beacon_block_root: block.root,
+            target: Checkpoint { epoch, root: target },
+        };
+        let voters = self.voters();
+        if self.random.random_bool(0.5) {
+            let result = self.store.queue_attestation(&attestation, &voters);
+            if result == Ok(Counted::FromNextSlot) {
+                reached.queued += 1;
+                self.waiting.push((attestation, voters));
+                return;
+            }
+            let naive = self.naive.on_attestation(&attestation, &voters, Origin::Wire);
+            assert_eq!(result.is_ok(), naive.is_some(), "seed {}: {result:?}", self.seed);
+        } else {
+            let origin = if self.random.random_bool(0.5) { Origin::Wire } else { Origin::Block };
+            let result = self.store.on_attestation(&attestation, &voters, origin);
+            let naive = self.naive.on_attestation(&attestation, &voters, origin);
+            assert_eq!(result.is_ok(), naive.is_some(), "seed {}: {result:?}", self.seed);
+        }
+    }
+
+    fn slashing(&mut self) {
+        let indices = [ValidatorIndex(self.random.random_range(0..VALIDATORS))];
+        self.store.on_attester_slashing(&indices).unwrap();
+        self.naive.on_attester_slashing(&indices);
+    }
+
+    fn balances(&mut self) {
+        let known = self.random.random_range(VALIDATORS / 2..=VALIDATORS);
+        let balances: Vec<Gwei> =
+            (0..known).map(|_| Gwei(self.random.random_range(0..4) * 16_000_000_000)).collect();
+        let slashed = Gwei(self.random.random_range(0..2) * 32_000_000_000);
+        let total = balances.iter().copied().sum::<Gwei>() + slashed;
+        let balances = Arc::new(JustifiedBalances::new(balances, total).unwrap());
+        let checkpoint = self.store.justified_checkpoint().clone();
+        self.store.set_justified_balances(&checkpoint, Arc::clone(&balances)).unwrap();
+        self.naive.balances = balances;
+    }
+
+    fn check(&mut self, thoroughly: bool, reached: &mut Reached) {
+        let seed = self.seed;
+        assert_eq!(self.store.justified_checkpoint(), &self.naive.justified_checkpoint, "seed {seed}");
+        assert_eq!(self.store.finalized_checkpoint(), &self.naive.finalized_checkpoint, "seed {seed}");
+        assert_eq!(self.store.proposer_boost_root(), self.naive.proposer_boost_root, "seed {seed}");
+        let head = self.store.get_head();
+        assert_eq!(head, self.naive.get_head(), "seed {seed}");
+        reached.justified_heads += u64::from(head == self.store.justified_checkpoint().root);
+
+        let slot = self.store.get_current_slot() + self.random.random_range(0..2);
+        let committees = self.voters();
+        let proposer_head = self.store.get_proposer_head(&head, slot, &committees).ok();
+        assert_eq!(proposer_head, self.naive.get_proposer_head(head, slot, &committees), "seed {seed}");
+        reached.reorgs += u64::from(proposer_head.is_some_and(|root| root != head));
+        if thoroughly {
+            self.check_blocks();
+        }
+    }
+
+    fn check_blocks(&mut self) {
+        let seed = self.seed;
+        let views: Vec<_> =
+            self.store.nodes().map(|view| (view.node.root, view.weight, view.is_leaf)).collect();
+        assert_eq!(views.len(), self.naive.blocks.len(), "seed {seed}");
+        let filtered = self.naive.get_filtered_block_tree();
+        let viable = self.store.viable_heads();
+        for (root, weight, is_leaf) in views {
+            assert_eq!(weight, self.naive.get_weight(root), "seed {seed}: weight of {root}");
+            let is_viable = viable.iter().any(|view| view.node.root == root);
+            assert_eq!(is_viable, is_leaf && filtered.contains(&root), "seed {seed}: viability of {root}");
+        }
+        let observed = NaiveStore::observe(&self.store);
+        assert_eq!(observed.get_head(), self.naive.get_head(), "seed {seed}: the observed store");
+        assert_eq!(observed.equivocating_indices, self.naive.equivocating_indices, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_store_agrees_with_the_naive_store_in_random_histories() {
+    let mut reached = Reached::default();
+    for seed in 0..HISTORIES {
+        let mut history = History::new(seed);
+        for event in 0..EVENTS {
+            history.step(&mut reached);
+            if event % 2 == 0 {
+                history.check(event % 14 == 0, &mut reached);
+            }
+        }
+        history.check(true, &mut reached);
+        reached.finalizations += u64::from(history.store.finalized_checkpoint().epoch > 2);
+    }
+    // The histories are only worth something where they get this far. Conflicting finality is rare.
+    assert!(reached.conflicts > 10, "{reached:?}");
+    let enough = [
+        reached.boosts,
+        reached.finalizations,
+        reached.pruned,
+        reached.reorgs,
+        reached.justified_heads,
+        reached.queued,
+        reached.refused_blocks,
+    ];
+    assert!(enough.iter().all(|count| *count > HISTORIES / 10), "{reached:?}");
+}
