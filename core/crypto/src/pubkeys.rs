@@ -1,11 +1,15 @@
 //! Decompressed public keys, remembered by validator index.
 //!
-//! Decompressing and checking a key costs 70 µs, using it 0.3 µs, and a block has thousands. The table is a pure
+//! Decompressing and checking a key costs 60 µs, finding it here 7 ns, and a block has thousands. The table is a pure
 //! memo that all states and worker threads share: append-only cells that are written once, so no lock is needed.
 //! A cell also holds the compressed key: where two branches of the chain register different keys under one index,
 //! the second is decompressed each time and not remembered.
 //!
-//! Memory is bounded by the registry: cells come in segments, each twice as large as the one before.
+//! Memory is bounded by the registry: cells come in segments, each twice as large as the one before, and indices
+//! from 67 million on are served without being remembered.
+//!
+//! A map owned by the one writer was the alternative. Worker threads would then need a snapshot of it per job, and
+//! a key first met by a worker could not be remembered.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,8 +17,11 @@ use crate::bls::{BlsError, PublicKey};
 
 /// Cells in the first segment.
 const FIRST: usize = 1024;
-/// Segments: enough for `VALIDATOR_REGISTRY_LIMIT`.
-const SEGMENTS: usize = 32;
+/// Segments: enough for 67 million validators, thirty times what mainnet's registry has grown to.
+const SEGMENTS: usize = 16;
+/// Cells of all segments.
+#[cfg(test)]
+const CELLS: usize = FIRST * ((1 << SEGMENTS) - 1);
 
 type Cell = OnceLock<([u8; 48], Arc<PublicKey>)>;
 
@@ -39,7 +46,7 @@ impl PubkeyTable {
             return if known == compressed { Ok(key.clone()) } else { decompress() };
         }
         let key = decompress()?;
-        // Another thread may have been faster; then its cell holds the same key, or one of another branch.
+        // Another thread may have been faster; its cell then holds the same key, or one of another branch.
         let _ = cell.set((*compressed, key.clone()));
         Ok(key)
     }
@@ -87,5 +94,29 @@ mod tests {
         let table = PubkeyTable::default();
         assert_eq!(table.get(0, &[0; 48]), Err(BlsError::PublicKey));
         assert_eq!(table.get(0, &[0; 48]), Err(BlsError::PublicKey));
+    }
+
+    #[test]
+    fn an_index_beyond_the_table_is_served_and_takes_no_memory() {
+        let table = PubkeyTable::default();
+        let key = compressed(1);
+        for index in [CELLS, usize::MAX - FIRST] {
+            assert_eq!(table.get(index, &key).unwrap().compress(), key);
+        }
+        assert!(table.segments.iter().all(|segment| segment.get().is_none()));
+    }
+
+    #[test]
+    fn threads_that_ask_at_once_get_the_same_key() {
+        let table = PubkeyTable::default();
+        let key = compressed(9);
+        std::thread::scope(|scope| {
+            let ask = || table.get(2000, &key).unwrap();
+            let asked: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            for thread in asked {
+                assert_eq!(thread.join().unwrap().compress(), key);
+            }
+        });
+        assert!(Arc::ptr_eq(&table.get(2000, &key).unwrap(), &table.get(2000, &key).unwrap()));
     }
 }
