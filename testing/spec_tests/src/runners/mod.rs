@@ -4,6 +4,7 @@ mod bls;
 mod ssz_generic;
 mod ssz_generic_types;
 mod ssz_static;
+mod transition;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -34,11 +35,15 @@ fn runner_of(case: &Case) -> Option<fn(&Case) -> Result> {
         ("ssz_static", _) => Some(ssz_static::run),
         ("ssz_generic", _) => Some(ssz_generic::run),
         ("bls" | "bls12_381", _) => Some(bls::run),
+        _ if transition::skip_reason(case).is_none() => transition::runner_of(case),
         _ => None,
     }
 }
 
 fn skip_reason(case: &Case) -> String {
+    if let (Some(_), Some(reason)) = (transition::runner_of(case), transition::skip_reason(case)) {
+        return reason;
+    }
     format!("{}: no runner yet", case.runner)
 }
 

@@ -1,0 +1,41 @@
+//! [`operations`](https://github.com/ethereum/consensus-specs/tree/master/tests/formats/operations): one operation of a
+//! block on a state.
+
+use anyhow::bail;
+use transition::block::{
+    process_attestation, process_attester_slashing, process_block_header, process_deposit,
+    process_proposer_slashing, process_voluntary_exit,
+};
+
+use super::{signed, state_before};
+use crate::case::Case;
+
+pub fn run(case: &Case) -> super::super::Result {
+    let state = state_before(case, "pre.ssz")?;
+    macro_rules! process {
+        ($file:literal, |$state:ident, $operation:ident, $signatures:ident| $call:expr) => {{
+            let $operation = &case.ssz($file)?;
+            signed::run(case, &state, |$state, $signatures| $call)
+        }};
+    }
+    match case.handler.as_str() {
+        "attestation" => process!("attestation.ssz", |state, attestation, signatures| {
+            process_attestation(state, attestation, signatures)
+        }),
+        "attester_slashing" => process!("attester_slashing.ssz", |state, slashing, signatures| {
+            process_attester_slashing(state, slashing, signatures)
+        }),
+        "proposer_slashing" => process!("proposer_slashing.ssz", |state, slashing, signatures| {
+            process_proposer_slashing(state, slashing, signatures)
+        }),
+        "voluntary_exit" => process!("voluntary_exit.ssz", |state, exit, signatures| {
+            process_voluntary_exit(state, exit, signatures)
+        }),
+        // A header's signature is no part of it, and a deposit's is verified in any case.
+        "block_header" => {
+            process!("block.ssz", |state, block, _signatures| process_block_header(state, block))
+        }
+        "deposit" => process!("deposit.ssz", |state, deposit, _signatures| process_deposit(state, deposit)),
+        other => bail!("no operation {other}"),
+    }
+}

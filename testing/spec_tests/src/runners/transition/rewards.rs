@@ -1,0 +1,62 @@
+//! [`rewards`](https://github.com/ethereum/consensus-specs/tree/master/tests/formats/rewards): each component of the
+//! attestation deltas by itself, and that all together are their sum.
+
+use anyhow::{anyhow, ensure};
+use ssz::Ssz;
+use transition::epoch::{self, EpochError, EpochSummary};
+use types::bounds::VALIDATOR_REGISTRY_LIMIT;
+use types::{BeaconState, Gwei};
+
+use super::state_before;
+use crate::case::Case;
+
+/// The vectors' container.
+#[derive(Clone, Debug, Default, PartialEq, Ssz)]
+struct Deltas {
+    #[ssz(list(VALIDATOR_REGISTRY_LIMIT))]
+    rewards: Vec<Gwei>,
+    #[ssz(list(VALIDATOR_REGISTRY_LIMIT))]
+    penalties: Vec<Gwei>,
+}
+
+type Component = fn(&BeaconState, &EpochSummary) -> Result<epoch::Deltas, EpochError>;
+
+const COMPONENTS: [(&str, Component); 5] = [
+    ("source_deltas.ssz", epoch::get_source_deltas),
+    ("target_deltas.ssz", epoch::get_target_deltas),
+    ("head_deltas.ssz", epoch::get_head_deltas),
+    ("inclusion_delay_deltas.ssz", epoch::get_inclusion_delay_deltas),
+    ("inactivity_penalty_deltas.ssz", epoch::get_inactivity_penalty_deltas),
+];
+
+pub fn run(case: &Case) -> super::super::Result {
+    let state = state_before(case, "pre.ssz")?;
+    let summary = EpochSummary::new(&state)?;
+    let count = state.validators.len();
+    let mut sum = Deltas { rewards: vec![Gwei(0); count], penalties: vec![Gwei(0); count] };
+    for (name, component) in COMPONENTS {
+        let expected: Deltas = case.ssz(name)?;
+        check(&component(&state, &summary)?, &expected).map_err(|error| anyhow!("{name}: {error}"))?;
+        add(&mut sum.rewards, &expected.rewards);
+        add(&mut sum.penalties, &expected.penalties);
+    }
+    check(&epoch::get_attestation_deltas(&state, &summary)?, &sum)
+        .map_err(|error| anyhow!("the sum: {error}"))
+}
+
+fn add(sum: &mut [Gwei], part: &[Gwei]) {
+    sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += *part);
+}
+
+fn check(found: &epoch::Deltas, expected: &Deltas) -> super::super::Result {
+    for (what, found, expected) in
+        [("rewards", &found.rewards, &expected.rewards), ("penalties", &found.penalties, &expected.penalties)]
+    {
+        ensure!(found.len() == expected.len(), "{} {what}, expected {}", found.len(), expected.len());
+        let different = found.iter().zip(expected).position(|(found, expected)| found != expected);
+        if let Some(index) = different {
+            return Err(anyhow!("{what}[{index}] is {}, expected {}", found[index], expected[index]));
+        }
+    }
+    Ok(())
+}
