@@ -41,6 +41,14 @@ impl Signatures {
             Self::Skip => true,
         }
     }
+
+    /// The signatures that were collected.
+    pub fn into_collected(self) -> Vec<SignatureSet> {
+        match self {
+            Self::Collect(sets) => sets,
+            Self::Verify | Self::Skip => Vec::new(),
+        }
+    }
 }
 
 fn set<T: Ssz>(

@@ -1,0 +1,75 @@
+//! `beacon_block`.
+
+use transition::signatures::block_set;
+use types::{BeaconState, SignedBeaconBlock, Slot, Time, ValidatorIndex};
+
+use super::{BlockStore, Checked, KnownBlock, Seen, is_not_from_future_slot};
+use crate::{Verdict, Why};
+
+/// The reason for ignoring a block whose parent is not known; it may be kept until the parent comes.
+pub const PARENT_NOT_SEEN: Why = Why("block's parent has not been seen");
+
+/// A block that passed all rules but its signature.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckedBlock {
+    slot: Slot,
+    proposer: ValidatorIndex,
+}
+
+/// [`validate_beacon_block_gossip`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#beacon_block).
+///
+/// `state` tells the proposer's key: any state of the network whose registry is long enough does.
+pub fn validate_beacon_block_gossip(
+    seen: &Seen,
+    store: &dyn BlockStore,
+    state: &BeaconState,
+    signed_block: &SignedBeaconBlock,
+    now: Time,
+) -> Result<Checked<CheckedBlock>, Verdict> {
+    let block = &signed_block.message;
+    if !is_not_from_future_slot(state, block.slot, now) {
+        return Err(Verdict::ignore("block is from a future slot"));
+    }
+    let finalized = store.finalized_checkpoint();
+    if block.slot <= finalized.epoch.start_slot(state.spec()) {
+        return Err(Verdict::ignore("block is not from a slot greater than the latest finalized slot"));
+    }
+    let facts = CheckedBlock { slot: block.slot, proposer: block.proposer_index };
+    if facts.is_seen(seen) {
+        return Err(Verdict::ignore("block is not the first valid block for this proposer and slot"));
+    }
+    if block.proposer_index.as_usize() >= state.validators.len() {
+        return Err(Verdict::reject("proposer index out of range"));
+    }
+    let signature =
+        block_set(state, signed_block).map_err(|_| Verdict::reject("invalid proposer signature"))?;
+    match store.block(&block.parent_root) {
+        KnownBlock::Unseen => return Err(Verdict::Ignore(PARENT_NOT_SEEN)),
+        KnownBlock::Invalid => return Err(Verdict::reject("block's parent is invalid")),
+        KnownBlock::Valid { slot } if block.slot <= slot => {
+            return Err(Verdict::reject("block is not from a higher slot than its parent"));
+        }
+        KnownBlock::Valid { .. } => {}
+    }
+    if store.get_checkpoint_block(&block.parent_root, finalized.epoch) != Some(finalized.root) {
+        return Err(Verdict::reject("finalized checkpoint is not an ancestor of block"));
+    }
+    match store.expected_proposer(&block.parent_root, block.slot) {
+        Some(expected) if expected == block.proposer_index => {}
+        Some(_) => return Err(Verdict::reject("block proposer_index does not match expected proposer")),
+        None => return Err(Verdict::ignore("the shuffling of the block's slot is not available")),
+    }
+    Ok(Checked { signatures: vec![(signature, Why("invalid proposer signature"))], facts })
+}
+
+impl CheckedBlock {
+    /// True where a valid block of this proposer and slot was seen.
+    pub fn is_seen(&self, seen: &Seen) -> bool {
+        seen.proposer_slots.contains(&(self.slot, self.proposer))
+    }
+
+    /// Remembers the block; its signature is verified.
+    pub fn mark_seen(&self, seen: &mut Seen) {
+        seen.proposer_slots.insert((self.slot, self.proposer));
+    }
+}

@@ -1,0 +1,47 @@
+//! The rules of gossip: the specification's executable `validate_*_gossip` functions.
+//!
+//! Each function does all checks but those of signatures and answers with a verdict, or with what must still be
+//! verified ([`Checked`]). Once the signatures are found good, `mark_seen` of what was checked closes the case. So the
+//! pairings run elsewhere, in batches; two copies of a message that are verified at once are told apart by asking
+//! `is_seen` again before `mark_seen`.
+//!
+//! The specification puts some signature checks between others. A message that breaks several rules may be refused
+//! here for another of them; whether it is refused is the same.
+
+mod aggregate;
+mod attestation;
+mod attester_slashing;
+mod block;
+mod proposer_slashing;
+mod seen;
+mod store;
+mod time;
+mod voluntary_exit;
+
+use crypto::SignatureSet;
+
+pub use aggregate::{CheckedAggregate, is_aggregator, validate_beacon_aggregate_and_proof_gossip};
+pub use attestation::{
+    CheckedAttestation, compute_subnet_for_attestation, validate_beacon_attestation_gossip,
+};
+pub use attester_slashing::{CheckedAttesterSlashing, validate_attester_slashing_gossip};
+pub use block::{CheckedBlock, PARENT_NOT_SEEN, validate_beacon_block_gossip};
+pub use proposer_slashing::{CheckedProposerSlashing, validate_proposer_slashing_gossip};
+pub use seen::Seen;
+pub use store::{BlockStore, KnownBlock};
+pub use time::{compute_time_at_slot_ms, is_not_from_future_slot, is_within_slot_range};
+pub use voluntary_exit::{CheckedVoluntaryExit, validate_voluntary_exit_gossip};
+
+use crate::Why;
+
+/// The reason for ignoring what votes for a block that is not known.
+pub const BLOCK_NOT_SEEN: Why = Why("block being voted for has not been seen");
+
+/// A message that passed all rules but those of its signatures.
+#[derive(Clone, Debug)]
+pub struct Checked<F> {
+    /// What must be verified, each with the reason for rejecting the message where it is wrong.
+    pub signatures: Vec<(SignatureSet, Why)>,
+    /// What was found out.
+    pub facts: F,
+}
