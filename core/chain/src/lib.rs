@@ -1,1 +1,49 @@
-//! chain
+//! The writer of the beacon chain, as a sans-I/O machine: what comes from the network, from the validators and from
+//! the disk goes in, and verdicts, work, storage and answers come out.
+//!
+//! ```text
+//!  Input::Gossip ──▶ gossip rules ──▶ Job: signature ──▶ Verdict (forwarded now)
+//!                         │                                  │
+//!                     pending ◀── parent unknown             ▼
+//!  Input::Segment ────────┴──────────────────▶ Job: import ──▶ fork choice ──▶ Store, Event, View
+//!  Input::Command ──▶ the same rules, or Job: build ─────────▶ Reply, Publish
+//! ```
+//!
+//! [`Chain`] has four methods: [`Chain::handle`] takes one input, [`Chain::poll`] gives the outputs (to be drained
+//! before the next input), [`Chain::deadline`] says when it wants [`Input::Tick`], and [`Chain::view`] is what
+//! readers see. It owns no clock, thread or file; heavy work leaves it as [`Job`] values.
+//!
+//! Everything it keeps is bounded; the bounds stand in [`limits`] with what happens when they are reached.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod build;
+mod command;
+mod duties;
+mod event;
+mod execute;
+mod input;
+mod job;
+pub mod gossip;
+pub mod limits;
+mod liveness;
+mod output;
+mod start;
+mod store;
+mod verdict;
+mod view;
+
+pub use command::{Command, ItemFailure, PublishOutcome, Reply};
+pub use duties::{AttesterDuty, Duties, ProposerDuty, ViewError};
+pub use event::Event;
+pub use input::{CommandId, GossipId, GossipMessage, Input, JobId, LoadId, SegmentId};
+pub use job::{
+    AdvanceState, AdvancedState, BuildBlock, ExecuteBlocks, Executed, Job, JobResult, Priority, ReplayStates,
+    VerifySignatures,
+};
+pub use liveness::Liveness;
+pub use output::{Output, SegmentOutcome, Want, WantReason};
+pub use start::{ChainConfig, Start, StartError, StoredStart};
+pub use store::{LoadKey, Loaded, LoadedState, StoreBatch, StoreOp};
+pub use verdict::{Verdict, Why};
+pub use view::{Counters, ForkChoiceView, GenesisInfo, HeadView, NodeSummary, PoolsView, View};

@@ -1,10 +1,20 @@
-//! Messages that wait to be included in blocks: attestations, exits and slashings.
+//! What waits to be packed into blocks: attestations with their aggregates, exits and slashings.
+//!
+//! The pools take only what was verified before. They are persistent values: a clone shares what does not change, so
+//! that readers and block-building jobs hold the pool of their moment without a lock.
+//!
+//! Bounds: [`DATA_PER_SLOT_MAX`], [`AGGREGATES_MAX`], [`EXITS_MAX`], [`PROPOSER_SLASHINGS_MAX`] and
+//! [`ATTESTER_SLASHINGS_MAX`], each with its overflow rule; slots end with the inclusion window, operations with
+//! finality.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod attestations;
+mod cover;
 mod operations;
 mod packing;
 
-pub use attestations::AttestationPool;
-pub use operations::OperationPool;
+pub use attestations::{AGGREGATES_MAX, AttestationPool, DATA_PER_SLOT_MAX, Inserted};
+pub use operations::{
+    ATTESTER_SLASHINGS_MAX, EXITS_MAX, OperationPool, PROPOSER_SLASHINGS_MAX, PackedOperations,
+};

@@ -1,115 +1,157 @@
-//! Exits and slashings that wait for a block.
+//! Exits and slashings that wait to be included.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use transition::Signatures;
-use transition::block::{check_voluntary_exit, slashable_indices};
-use transition::predicates::is_slashable_validator;
-use types::{AttesterSlashing, BeaconState, ProposerSlashing, SignedVoluntaryExit, ValidatorIndex};
+use transition::block::{
+    check_attester_slashing, check_proposer_slashing, check_voluntary_exit, slashable_indices,
+};
+use types::constants::FAR_FUTURE_EPOCH;
+use types::{
+    AttesterSlashing, BeaconState, ProposerSlashing, SignedVoluntaryExit, Validator, ValidatorIndex,
+};
 
-/// The most of each kind; when full, new ones are dropped (they still spread by gossip).
-const OPERATIONS_MAX: usize = 4096;
+/// Exits held. Further ones are refused; a block takes 16.
+pub const EXITS_MAX: usize = 4096;
 
-/// Operations that passed gossip validation.
+/// Proposer slashings held. Further ones are refused; a block takes 16.
+pub const PROPOSER_SLASHINGS_MAX: usize = 1024;
+
+/// Attester slashings held. Further ones are refused; a block takes 2 (and since Electra 1).
+pub const ATTESTER_SLASHINGS_MAX: usize = 256;
+
+/// Verified exits and slashings; a clone costs a pointer for each.
 #[derive(Clone, Debug, Default)]
 pub struct OperationPool {
-    voluntary_exits: BTreeMap<ValidatorIndex, SignedVoluntaryExit>,
-    proposer_slashings: BTreeMap<ValidatorIndex, ProposerSlashing>,
-    attester_slashings: Vec<AttesterSlashing>,
+    exits: BTreeMap<ValidatorIndex, Arc<SignedVoluntaryExit>>,
+    proposer_slashings: BTreeMap<ValidatorIndex, Arc<ProposerSlashing>>,
+    attester_slashings: Vec<Arc<AttesterSlashing>>,
+}
+
+/// What a block takes, each valid after those before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackedOperations {
+    /// At most `MAX_PROPOSER_SLASHINGS`.
+    pub proposer_slashings: Vec<ProposerSlashing>,
+    /// At most `MAX_ATTESTER_SLASHINGS`.
+    pub attester_slashings: Vec<AttesterSlashing>,
+    /// At most `MAX_VOLUNTARY_EXITS`.
+    pub voluntary_exits: Vec<SignedVoluntaryExit>,
 }
 
 impl OperationPool {
-    /// Adds an exit.
-    pub fn insert_voluntary_exit(&mut self, exit: SignedVoluntaryExit) {
-        if self.voluntary_exits.len() < OPERATIONS_MAX {
-            self.voluntary_exits.entry(exit.message.validator_index).or_insert(exit);
+    /// Takes a verified exit. False where it is known or the pool is full.
+    pub fn insert_exit(&mut self, exit: Arc<SignedVoluntaryExit>) -> bool {
+        let index = exit.message.validator_index;
+        if self.exits.contains_key(&index) || self.exits.len() >= EXITS_MAX {
+            return false;
         }
+        self.exits.insert(index, exit);
+        true
     }
 
-    /// Adds a proposer slashing.
-    pub fn insert_proposer_slashing(&mut self, slashing: ProposerSlashing) {
-        if self.proposer_slashings.len() < OPERATIONS_MAX {
-            self.proposer_slashings
-                .entry(slashing.signed_header_1.message.proposer_index)
-                .or_insert(slashing);
+    /// Takes a verified proposer slashing. False where the proposer's is known or the pool is full.
+    pub fn insert_proposer_slashing(&mut self, slashing: Arc<ProposerSlashing>) -> bool {
+        let index = slashing.signed_header_1.message.proposer_index;
+        let full = self.proposer_slashings.len() >= PROPOSER_SLASHINGS_MAX;
+        if self.proposer_slashings.contains_key(&index) || full {
+            return false;
         }
+        self.proposer_slashings.insert(index, slashing);
+        true
     }
 
-    /// Adds an attester slashing.
-    pub fn insert_attester_slashing(&mut self, slashing: AttesterSlashing) {
-        if self.attester_slashings.len() < OPERATIONS_MAX && !self.attester_slashings.contains(&slashing) {
-            self.attester_slashings.push(slashing);
+    /// Takes a verified attester slashing. False where the same is known or the pool is full.
+    pub fn insert_attester_slashing(&mut self, slashing: Arc<AttesterSlashing>) -> bool {
+        if self.attester_slashings.contains(&slashing)
+            || self.attester_slashings.len() >= ATTESTER_SLASHINGS_MAX
+        {
+            return false;
         }
+        self.attester_slashings.push(slashing);
+        true
     }
 
-    /// All exits.
-    pub fn voluntary_exits(&self) -> impl Iterator<Item = &SignedVoluntaryExit> {
-        self.voluntary_exits.values()
+    /// All exits, by validator.
+    pub fn exits(&self) -> impl Iterator<Item = &Arc<SignedVoluntaryExit>> {
+        self.exits.values()
     }
 
-    /// All proposer slashings.
-    pub fn proposer_slashings(&self) -> impl Iterator<Item = &ProposerSlashing> {
+    /// All proposer slashings, by proposer.
+    pub fn proposer_slashings(&self) -> impl Iterator<Item = &Arc<ProposerSlashing>> {
         self.proposer_slashings.values()
     }
 
-    /// All attester slashings.
-    pub fn attester_slashings(&self) -> impl Iterator<Item = &AttesterSlashing> {
+    /// All attester slashings, oldest first.
+    pub fn attester_slashings(&self) -> impl Iterator<Item = &Arc<AttesterSlashing>> {
         self.attester_slashings.iter()
     }
 
-    /// Operations for a block on `state`, in its order: none of them makes another invalid, and each slashes or
-    /// releases somebody new.
-    pub fn pack(
-        &self,
-        state: &BeaconState,
-    ) -> (Vec<ProposerSlashing>, Vec<AttesterSlashing>, Vec<SignedVoluntaryExit>) {
-        let preset = &state.spec().preset;
-        let epoch = state.slot.epoch(state.spec());
-        let mut gone = BTreeSet::new();
-        let slashable = |index: &ValidatorIndex| {
-            let validator = state.validators.get(index.as_usize());
-            validator.is_some_and(|validator| is_slashable_validator(validator, epoch))
-        };
-        let proposer_slashings: Vec<ProposerSlashing> = self
-            .proposer_slashings
-            .iter()
-            .filter(|(index, _)| slashable(index))
-            .take(preset.max_proposer_slashings as usize)
-            .map(|(_, slashing)| slashing.clone())
-            .collect();
-        gone.extend(
-            proposer_slashings.iter().map(|slashing| slashing.signed_header_1.message.proposer_index),
-        );
-        let mut attester_slashings = Vec::new();
-        for slashing in &self.attester_slashings {
-            let new: Vec<_> = slashable_indices(state, slashing)
-                .into_iter()
-                .filter(|index| !gone.contains(index))
-                .collect();
-            if !new.is_empty() && (attester_slashings.len() as u64) < preset.max_attester_slashings {
-                gone.extend(new);
-                attester_slashings.push(slashing.clone());
-            }
-        }
-        let exits = self.voluntary_exits.values().filter(|exit| {
-            !gone.contains(&exit.message.validator_index)
-                && check_voluntary_exit(state, exit, &mut Signatures::Skip).is_ok()
-        });
-        let exits = exits.take(preset.max_voluntary_exits as usize).cloned().collect();
-        (proposer_slashings, attester_slashings, exits)
+    /// How many operations are held.
+    pub fn len(&self) -> usize {
+        self.exits.len() + self.proposer_slashings.len() + self.attester_slashings.len()
     }
 
-    /// Forgets what a finalized state has made pointless.
+    /// True where nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What can be included in a block upon `state`, which stands at the block's slot.
+    pub fn pack(&self, state: &BeaconState) -> PackedOperations {
+        let preset = &state.spec().preset;
+        let mut packed = PackedOperations::default();
+        // Operations come in this order in a block, and whoever is slashed by one can be hit by none after it.
+        let mut slashed = BTreeSet::new();
+        for (index, slashing) in &self.proposer_slashings {
+            if packed.proposer_slashings.len() as u64 >= preset.max_proposer_slashings {
+                break;
+            }
+            if check_proposer_slashing(state, slashing, &mut Signatures::Skip).is_ok() {
+                packed.proposer_slashings.push((**slashing).clone());
+                slashed.insert(*index);
+            }
+        }
+        for slashing in &self.attester_slashings {
+            if packed.attester_slashings.len() as u64 >= preset.max_attester_slashings {
+                break;
+            }
+            let Ok(indices) = check_attester_slashing(state, slashing, &mut Signatures::Skip) else {
+                continue;
+            };
+            if indices.iter().any(|index| !slashed.contains(index)) {
+                packed.attester_slashings.push((**slashing).clone());
+                slashed.extend(indices);
+            }
+        }
+        for (index, exit) in &self.exits {
+            if packed.voluntary_exits.len() as u64 >= preset.max_voluntary_exits {
+                break;
+            }
+            // The signature is looked at again, since the state's fork may be another than when the exit came.
+            if !slashed.contains(index) && check_voluntary_exit(state, exit, &mut Signatures::Verify).is_ok()
+            {
+                packed.voluntary_exits.push((**exit).clone());
+            }
+        }
+        packed
+    }
+
+    /// Drops what can never be included any more, as the finalized state shows.
     pub fn prune(&mut self, finalized: &BeaconState) {
-        let epoch = finalized.slot.epoch(finalized.spec());
         let validator = |index: &ValidatorIndex| finalized.validators.get(index.as_usize());
-        self.voluntary_exits.retain(|index, _| {
-            validator(index)
-                .is_none_or(|validator| validator.exit_epoch == types::constants::FAR_FUTURE_EPOCH)
-        });
-        self.proposer_slashings.retain(|index, _| {
-            validator(index).is_none_or(|validator| is_slashable_validator(validator, epoch))
-        });
-        self.attester_slashings.retain(|slashing| !slashable_indices(finalized, slashing).is_empty());
+        let stays = |entry: &Validator| entry.exit_epoch == FAR_FUTURE_EPOCH;
+        self.exits.retain(|index, _| validator(index).is_none_or(stays));
+        let epoch = finalized.slot.epoch(finalized.spec());
+        let slashable = |entry: &Validator| !entry.slashed && epoch < entry.withdrawable_epoch;
+        self.proposer_slashings.retain(|index, _| validator(index).is_none_or(slashable));
+        // A validator that the finalized state does not have yet may still become slashable.
+        let reaches_newer = |slashing: &AttesterSlashing| {
+            let last = slashing.attestation_1.attesting_indices.last();
+            last.is_some_and(|index| validator(index).is_none())
+        };
+        self.attester_slashings
+            .retain(|slashing| reaches_newer(slashing) || !slashable_indices(finalized, slashing).is_empty());
     }
 }

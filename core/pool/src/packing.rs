@@ -1,76 +1,104 @@
-//! Choosing the attestations of a block: those that bring the most new voters, one after the other.
+//! Which attestations to put into a block.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use transition::accessors::{get_current_epoch, get_previous_epoch};
-use types::{Attestation, AttestationData, BeaconState, Bits, CommitteeIndex, Epoch, Slot};
+use transition::accessors::{
+    AccessError, get_attesting_indices, get_block_root_at_slot, get_current_epoch, get_previous_epoch,
+};
+use types::{
+    Attestation, AttestationData, BeaconState, Epoch, List, PendingAttestation, Slot, ValidatorIndex,
+};
 
 use crate::AttestationPool;
+use crate::attestations::{Combination, Vote};
+use crate::cover::maximum_cover;
 
-/// Whose votes are in the state already, by committee. A voter counts once an epoch whatever it voted for.
-type Included = BTreeMap<(Slot, CommitteeIndex), Bits>;
+/// Combinations of one vote that compete for a place.
+const COMBINATIONS: usize = 3;
+
+/// A vote of a validator in an epoch: what a proposer is rewarded for, once.
+type Voter = (Epoch, ValidatorIndex);
 
 impl AttestationPool {
-    /// The attestations for a block on `state`, which stands at the block's slot: valid there, and at most
-    /// `MAX_ATTESTATIONS`.
-    pub fn pack(&self, state: &BeaconState) -> Vec<Attestation> {
-        let preset = &state.spec().preset;
-        let mut included = included(state);
-        let first = state.slot.saturating_sub(preset.slots_per_epoch);
-        let votes = self.votes_from(first).filter(|vote| is_includable(state, &vote.data));
-        let mut candidates: Vec<Attestation> = votes.flat_map(|vote| vote.attestations()).collect();
-        let mut packed = Vec::new();
-        while (packed.len() as u64) < preset.max_attestations {
-            let gain = |attestation: &Attestation| new_voters(&included, attestation);
-            candidates.retain(|candidate| gain(candidate) > 0);
-            // Of equal gains the newer vote earns more.
-            let best = (0..candidates.len()).max_by_key(|place| {
-                (gain(&candidates[*place]), candidates[*place].data.slot, std::cmp::Reverse(*place))
-            });
-            let Some(best) = best else { break };
-            let chosen = candidates.swap_remove(best);
-            mark(&mut included, &chosen.data, &chosen.aggregation_bits);
-            packed.push(chosen);
+    /// Attestations for a block upon `state`, which stands at the block's slot: at most `MAX_ATTESTATIONS`, each valid
+    /// in that block, chosen for the balance of attesters whose vote the chain does not have yet.
+    ///
+    /// Costs a pass over the attestations of two epochs, so it is for a job, not for the writer's thread.
+    pub fn pack(&self, state: &BeaconState) -> Result<Vec<Attestation>, AccessError> {
+        let mut included = included_votes(state, &state.previous_epoch_attestations)?;
+        included.append(&mut included_votes(state, &state.current_epoch_attestations)?);
+
+        let mut candidates: Vec<(&Arc<Vote>, Combination)> = Vec::new();
+        let mut sets = Vec::new();
+        for vote in self.votes().filter(|vote| can_include(state, vote)) {
+            for combination in vote.combinations(COMBINATIONS) {
+                // Bits that do not match the committee cannot be included on this chain.
+                let Ok(attesters) = get_attesting_indices(state, &vote.data, &combination.bits) else {
+                    continue;
+                };
+                let epoch = vote.data.target.epoch;
+                let new = attesters.into_iter().filter(|index| !included.contains(&(epoch, *index)));
+                sets.push(new.map(|index| ((epoch, index), weight(state, index))).collect::<Vec<_>>());
+                candidates.push((vote, combination));
+            }
         }
-        packed
+        let limit = state.spec().preset.max_attestations as usize;
+        let mut candidates: BTreeMap<usize, _> = candidates.into_iter().enumerate().collect();
+        let chosen = maximum_cover(&sets, limit).into_iter();
+        Ok(chosen
+            .filter_map(|place| {
+                let (vote, combination) = candidates.remove(&place)?;
+                combination.attestation(vote)
+            })
+            .collect())
     }
 }
 
-/// The rules of `process_attestation` that need no committee.
-fn is_includable(state: &BeaconState, data: &AttestationData) -> bool {
+/// The rules of
+/// [`process_attestation`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#attestations)
+/// that depend on the vote alone, and that its committees are those of this chain.
+fn can_include(state: &BeaconState, vote: &Vote) -> bool {
+    let AttestationData { slot, source, target, .. } = &vote.data;
     let preset = &state.spec().preset;
-    let epoch: Epoch = data.target.epoch;
-    let source = if epoch == get_current_epoch(state) {
+    let expected_source = if target.epoch == get_current_epoch(state) {
         &state.current_justified_checkpoint
-    } else if epoch == get_previous_epoch(state) {
+    } else if target.epoch == get_previous_epoch(state) {
         &state.previous_justified_checkpoint
     } else {
         return false;
     };
-    data.source == *source
-        && data.slot + preset.min_attestation_inclusion_delay <= state.slot
-        && state.slot <= data.slot + preset.slots_per_epoch
+    target.epoch == slot.epoch(state.spec())
+        && *slot + preset.min_attestation_inclusion_delay <= state.slot
+        && state.slot <= *slot + preset.slots_per_epoch
+        && source == expected_source
+        && is_shuffled_alike(state, vote)
 }
 
-fn included(state: &BeaconState) -> Included {
-    let mut included = Included::new();
-    for pending in state.previous_epoch_attestations.iter().chain(state.current_epoch_attestations.iter()) {
-        mark(&mut included, &pending.data, &pending.aggregation_bits);
+/// Committees of an epoch follow from the chain up to the end of the epoch but one before it.
+fn is_shuffled_alike(state: &BeaconState, vote: &Vote) -> bool {
+    let Some(shuffling) = vote.shuffling else { return true };
+    let spec = state.spec();
+    let epoch = vote.data.target.epoch;
+    if epoch <= spec.preset.min_seed_lookahead {
+        return true;
     }
-    included
+    let decisive = Slot((epoch - spec.preset.min_seed_lookahead).start_slot(spec).0 - 1);
+    get_block_root_at_slot(state, decisive).is_ok_and(|root| root == shuffling)
 }
 
-fn mark(included: &mut Included, data: &AttestationData, bits: &Bits) {
-    let known = included.entry((data.slot, data.index)).or_insert_with(|| Bits::zero(bits.len()));
-    if known.len() == bits.len() {
-        known.union_with(bits);
+fn included_votes(
+    state: &BeaconState,
+    attestations: &List<PendingAttestation>,
+) -> Result<BTreeSet<Voter>, AccessError> {
+    let mut included = BTreeSet::new();
+    for attestation in attestations {
+        let indices = get_attesting_indices(state, &attestation.data, &attestation.aggregation_bits)?;
+        included.extend(indices.into_iter().map(|index| (attestation.data.target.epoch, index)));
     }
+    Ok(included)
 }
 
-fn new_voters(included: &Included, attestation: &Attestation) -> usize {
-    let bits = &attestation.aggregation_bits;
-    match included.get(&(attestation.data.slot, attestation.data.index)) {
-        Some(known) => bits.ones().filter(|place| !known.get(*place)).count(),
-        None => bits.count_ones(),
-    }
+fn weight(state: &BeaconState, index: ValidatorIndex) -> u64 {
+    state.validators.get(index.as_usize()).map_or(0, |validator| validator.effective_balance.0)
 }

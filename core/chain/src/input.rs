@@ -1,0 +1,91 @@
+//! What the chain is told.
+
+use std::sync::Arc;
+
+use types::{
+    Attestation, AttesterSlashing, ProposerSlashing, SignedAggregateAndProof, SignedBeaconBlock,
+    SignedVoluntaryExit,
+};
+
+use crate::{Command, JobResult, Loaded};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u64);
+    };
+}
+
+id!(
+    /// A gossip message, by the number that the shell gave it. Each gets exactly one verdict.
+    GossipId
+);
+id!(
+    /// Blocks of sync, by the number that their sender gave them. Each gets exactly one outcome.
+    SegmentId
+);
+id!(
+    /// A command, by the number that its sender gave it. Each gets exactly one reply.
+    CommandId
+);
+id!(
+    /// A job, by the number that the chain gave it. Each wants exactly one result.
+    JobId
+);
+id!(
+    /// A read from storage, by the number that the chain gave it. Each wants exactly one answer.
+    LoadId
+);
+
+/// What the chain is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Time has passed: due at [`crate::Chain::deadline`], harmless at any other time.
+    Tick,
+    /// A gossip message that decoded. It gets exactly one [`crate::Output::Verdict`].
+    Gossip {
+        /// The message's number, for its verdict.
+        id: GossipId,
+        /// The message.
+        message: GossipMessage,
+    },
+    /// Blocks of range sync or of a lookup: ascending, each the parent of the next. They get exactly one
+    /// [`crate::Output::SegmentDone`].
+    Segment {
+        /// The segment's number, for its outcome.
+        id: SegmentId,
+        /// The blocks. An empty segment is imported at once.
+        blocks: Vec<Arc<SignedBeaconBlock>>,
+    },
+    /// A job has ended.
+    JobDone(JobId, JobResult),
+    /// All batches up to the one with this sequence number are durable.
+    Stored(u64),
+    /// A read from storage has ended.
+    Loaded(LoadId, Loaded),
+    /// A wish of the API. It gets exactly one [`crate::Output::Reply`].
+    Command(CommandId, Command),
+}
+
+/// A message of a gossip topic.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GossipMessage {
+    /// `beacon_block`.
+    Block(Arc<SignedBeaconBlock>),
+    /// `beacon_attestation_{subnet}`.
+    Attestation {
+        /// The subnet of the topic.
+        subnet: u64,
+        /// The unaggregated attestation.
+        attestation: Arc<Attestation>,
+    },
+    /// `beacon_aggregate_and_proof`.
+    Aggregate(Arc<SignedAggregateAndProof>),
+    /// `voluntary_exit`.
+    VoluntaryExit(Arc<SignedVoluntaryExit>),
+    /// `proposer_slashing`.
+    ProposerSlashing(Arc<ProposerSlashing>),
+    /// `attester_slashing`.
+    AttesterSlashing(Arc<AttesterSlashing>),
+}

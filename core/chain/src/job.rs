@@ -1,0 +1,182 @@
+//! Heavy work as values: what leaves the writer's thread, and what comes back.
+//!
+//! A job is pure: the same job gives the same result, on any thread. Randomness comes in as a seed.
+
+use std::sync::Arc;
+
+use crypto::{SignatureSet, find_invalid, verify_signature_sets};
+use fork_choice::JustifiedBalances;
+use transition::accessors::{get_current_epoch, get_total_active_balance};
+use transition::predicates::is_active_validator;
+use transition::{Signatures, ValidateResult, process_slots, state_transition};
+use types::{BeaconBlock, BeaconState, Checkpoint, Gwei, SignedBeaconBlock, Slot};
+
+pub use crate::build::BuildBlock;
+pub use crate::execute::{ExecuteBlocks, Executed};
+
+/// Which job to run first: the one with the smaller priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// A validator waits for it.
+    Production,
+    /// A block of the present, or the signature of one.
+    Block,
+    /// States that something of the present needs.
+    State,
+    /// Votes and operations.
+    Attestation,
+    /// Catching up.
+    Sync,
+}
+
+/// A piece of work. `run` may take up to seconds; a panic in it is for the caller to catch.
+#[derive(Debug)]
+pub enum Job {
+    /// Verifies signatures.
+    VerifySignatures(VerifySignatures),
+    /// Executes blocks.
+    ExecuteBlocks(ExecuteBlocks),
+    /// Advances a state through empty slots.
+    AdvanceState(AdvanceState),
+    /// Executes stored blocks that were verified before.
+    ReplayStates(ReplayStates),
+    /// Builds a block.
+    BuildBlock(Box<BuildBlock>),
+}
+
+/// What came of a job.
+#[derive(Clone, Debug)]
+pub enum JobResult {
+    /// Of [`Job::VerifySignatures`]: for each group the place of its first invalid set, none where all are valid.
+    Signatures(Vec<Option<usize>>),
+    /// Of [`Job::ExecuteBlocks`].
+    Executed(Executed),
+    /// Of [`Job::AdvanceState`] and [`Job::ReplayStates`], or why there is no state.
+    State(Result<AdvancedState, String>),
+    /// Of [`Job::BuildBlock`], or why there is no block.
+    Built(Result<Box<BeaconBlock>, String>),
+    /// The job panicked, with this text: a fault of ours, whatever the job was about.
+    Panicked(String),
+}
+
+/// Groups of signature sets; a group is what one message stands or falls with.
+#[derive(Debug)]
+pub struct VerifySignatures {
+    pub(crate) groups: Vec<Vec<SignatureSet>>,
+    pub(crate) seed: [u8; 32],
+}
+
+/// A state, and the slot to advance it to.
+#[derive(Debug)]
+pub struct AdvanceState {
+    pub(crate) state: Arc<BeaconState>,
+    pub(crate) slot: Slot,
+    /// Where the state is wanted as that of a justified checkpoint: that checkpoint.
+    pub(crate) balances_of: Option<Checkpoint>,
+}
+
+/// A stored state, and the blocks that were executed on it before.
+#[derive(Debug)]
+pub struct ReplayStates {
+    pub(crate) state: Arc<BeaconState>,
+    pub(crate) blocks: Vec<Arc<SignedBeaconBlock>>,
+}
+
+/// A state that was made from another.
+#[derive(Clone, Debug)]
+pub struct AdvancedState {
+    pub(crate) state: Arc<BeaconState>,
+    /// The balances that votes weigh, where they were asked for.
+    pub(crate) balances: Option<Arc<JustifiedBalances>>,
+}
+
+impl Job {
+    /// Does the work.
+    pub fn run(self) -> JobResult {
+        match self {
+            Self::VerifySignatures(job) => JobResult::Signatures(job.run()),
+            Self::ExecuteBlocks(job) => JobResult::Executed(job.run()),
+            Self::AdvanceState(job) => JobResult::State(job.run()),
+            Self::ReplayStates(job) => JobResult::State(job.run()),
+            Self::BuildBlock(job) => JobResult::Built(job.run().map(Box::new)),
+        }
+    }
+
+    /// The kind of work, for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::VerifySignatures(_) => "verify_signatures",
+            Self::ExecuteBlocks(_) => "execute_blocks",
+            Self::AdvanceState(_) => "advance_state",
+            Self::ReplayStates(_) => "replay_states",
+            Self::BuildBlock(_) => "build_block",
+        }
+    }
+}
+
+impl VerifySignatures {
+    fn run(self) -> Vec<Option<usize>> {
+        let lengths: Vec<usize> = self.groups.iter().map(Vec::len).collect();
+        let sets: Vec<SignatureSet> = self.groups.into_iter().flatten().collect();
+        let mut results = vec![None; lengths.len()];
+        if verify_signature_sets(&sets, self.seed) {
+            return results;
+        }
+        let invalid = find_invalid(&sets, self.seed);
+        let mut start = 0;
+        for (result, length) in results.iter_mut().zip(lengths) {
+            *result = invalid.iter().find(|place| (start..start + length).contains(*place)).map(|at| at - start);
+            start += length;
+        }
+        results
+    }
+}
+
+impl AdvanceState {
+    fn run(self) -> Result<AdvancedState, String> {
+        let mut state = self.state;
+        if state.slot < self.slot {
+            process_slots(Arc::make_mut(&mut state), self.slot).map_err(|error| error.to_string())?;
+        }
+        let balances = self.balances_of.map(|_| justified_balances(&state)).transpose()?;
+        Ok(AdvancedState { state, balances })
+    }
+}
+
+impl ReplayStates {
+    fn run(self) -> Result<AdvancedState, String> {
+        let state = replay(self.state, &self.blocks)?;
+        Ok(AdvancedState { state, balances: None })
+    }
+}
+
+/// Executes blocks that were verified when they were imported.
+pub(crate) fn replay(
+    state: Arc<BeaconState>,
+    blocks: &[Arc<SignedBeaconBlock>],
+) -> Result<Arc<BeaconState>, String> {
+    let mut state = state;
+    for block in blocks {
+        // The state root of each is compared by the next block's parent root, so only the last one is checked.
+        let check = match block.message.slot == blocks[blocks.len() - 1].message.slot {
+            true => ValidateResult::Yes,
+            false => ValidateResult::No,
+        };
+        state_transition(Arc::make_mut(&mut state), block, &mut Signatures::Skip, check)
+            .map_err(|error| format!("slot {}: {error}", block.message.slot))?;
+    }
+    Ok(state)
+}
+
+/// The balances of a justified checkpoint's state.
+pub(crate) fn justified_balances(state: &BeaconState) -> Result<Arc<JustifiedBalances>, String> {
+    let epoch = get_current_epoch(state);
+    let balance = |validator: &types::Validator| match is_active_validator(validator, epoch) && !validator.slashed {
+        true => validator.effective_balance,
+        false => Gwei(0),
+    };
+    let effective = state.validators.iter().map(balance).collect();
+    let total = get_total_active_balance(state).map_err(|error| error.to_string())?;
+    let balances = JustifiedBalances::new(effective, total);
+    balances.map(Arc::new).map_err(|error| error.to_string())
+}

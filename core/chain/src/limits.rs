@@ -1,0 +1,77 @@
+//! The bounds of everything that the chain keeps, each with what happens when it is reached.
+
+/// Gossip blocks whose parent is not known, in all. When full, the block with the highest slot goes, since it is the
+/// last that could be imported; where that is the new one, it is dropped.
+pub const PENDING_BLOCKS_MAX: usize = 128;
+
+/// Gossip blocks of one proposer and slot whose parent is not known: an equivocating proposer gets no more room.
+/// Later ones are dropped.
+pub const PENDING_BLOCKS_OF_PROPOSER_MAX: usize = 2;
+
+/// Gossip blocks that wait for the start of their slot. Later ones are dropped.
+pub const EARLY_BLOCKS_MAX: usize = 32;
+
+/// Roots of blocks that were found invalid. When full, the oldest is forgotten: its children are then looked at again.
+pub const INVALID_ROOTS_MAX: usize = 1024;
+
+/// Blocks in import or waiting for their turn. Further gossip blocks are dropped, further segments fail.
+pub const IMPORTS_MAX: usize = 64;
+
+/// Blocks that one import job executes, of a segment.
+pub const SEGMENT_CHUNK: usize = 16;
+
+/// Segments that wait for their turn. Further ones fail at once.
+pub const SEGMENTS_MAX: usize = 16;
+
+/// Attestations and aggregates in one verification job; a batch of this size goes at once.
+pub const BATCH_MAX: usize = 64;
+
+/// How long the first message of a batch waits for others, in milliseconds.
+pub const BATCH_WAIT_MS: u64 = 20;
+
+/// Messages that wait for their signatures to be verified. Further attestations and aggregates are ignored; they are
+/// worth less the later they come.
+pub const VERIFYING_MAX: usize = 8192;
+
+/// Attestations that vote for a block that is not known, in all. Further ones are dropped.
+pub const WAITING_ATTESTATIONS_MAX: usize = 4096;
+
+/// Attestations that wait for one block. Further ones are dropped.
+pub const WAITING_ATTESTATIONS_OF_BLOCK_MAX: usize = 1024;
+
+/// Blocks that attestations wait for. Attestations for further ones are dropped.
+pub const WANTED_BLOCKS_MAX: usize = 64;
+
+/// Slots after which an attestation no longer waits for its block.
+pub const WAITING_ATTESTATION_SLOTS: u64 = 2;
+
+/// Attestations that wait for their slot. Further ones are dropped.
+pub const EARLY_ATTESTATIONS_MAX: usize = 1024;
+
+/// Post-states in memory. When there are more, the oldest go that are neither the head's, the justified's nor the
+/// finalized's, nor of the first block of one of the last [`BOUNDARY_EPOCHS`] epochs; then the oldest of those too.
+pub const STATES_MAX: usize = 96;
+
+/// The last epochs, whose first blocks' states stay longer in memory.
+pub const BOUNDARY_EPOCHS: u64 = 4;
+
+/// Checkpoint states (advanced to the start of their epoch) in memory. When there are more, the oldest goes.
+pub const CHECKPOINT_STATES_MAX: usize = 8;
+
+/// States that are being loaded or replayed. A request for a further one fails.
+pub const LOADS_MAX: usize = 8;
+
+/// What waits for states that are being loaded, in all. A further request fails.
+pub const PARKED_MAX: usize = 256;
+
+/// Blocks in memory for readers. When there are more, the ones with the lowest slots go.
+pub const RECENT_BLOCKS_MAX: usize = 256;
+
+/// Commands under way. Further ones are answered with an error at once.
+pub const COMMANDS_MAX: usize = 256;
+
+/// Items in one command of the API.
+pub const COMMAND_ITEMS_MAX: usize = 4096;
+
+/// Above this size a snapshot is written once an epoch and not with every block, in bytes.
+pub const SNAPSHOT_EVERY_BLOCK_BYTES: usize = 1 << 20;
