@@ -1,0 +1,196 @@
+//! What goes into the duties machine and what comes out of it.
+
+use types::{
+    Attestation, AttestationData, BeaconBlock, BlsPubkey, BlsSignature, CommitteeIndex, Epoch, Root,
+    SignedAggregateAndProof, SignedBeaconBlock, Slot, ValidatorIndex,
+};
+
+use crate::SigningRequest;
+
+/// The number that ties an answer to its question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What the registry says of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// The key.
+    pub pubkey: BlsPubkey,
+    /// Its place in the registry.
+    pub index: ValidatorIndex,
+    /// True while it has duties.
+    pub active: bool,
+}
+
+/// A turn to propose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProposerDuty {
+    /// The proposer's key.
+    pub pubkey: BlsPubkey,
+    /// The proposer.
+    pub validator_index: ValidatorIndex,
+    /// The slot to propose in.
+    pub slot: Slot,
+}
+
+/// A turn to attest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttesterDuty {
+    /// The attester's key.
+    pub pubkey: BlsPubkey,
+    /// The attester.
+    pub validator_index: ValidatorIndex,
+    /// The committee's place within the slot.
+    pub committee_index: CommitteeIndex,
+    /// Members of the committee.
+    pub committee_length: u64,
+    /// Committees in the slot.
+    pub committees_at_slot: u64,
+    /// The attester's place in the committee.
+    pub validator_committee_index: u64,
+    /// The slot to attest in.
+    pub slot: Slot,
+}
+
+/// A wish to hear a committee's subnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The duty it is for.
+    pub duty: AttesterDuty,
+    /// True where the validator aggregates.
+    pub is_aggregator: bool,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Time passed.
+    Tick,
+    /// The node has a new head.
+    Head {
+        /// The head's slot.
+        slot: Slot,
+        /// The head.
+        root: Root,
+        /// What attester duties of the head's epoch depend on.
+        previous_duty_dependent_root: Root,
+        /// What attester duties of the next epoch, and proposer duties of the head's epoch, depend on.
+        current_duty_dependent_root: Root,
+    },
+    /// A question was answered. Answers to questions unknown or given up are ignored.
+    Answer(RequestId, Answer),
+    /// A question brought no answer; the text says why in plain words.
+    Failed(RequestId, String),
+}
+
+/// Answers, in the order of [`Ask`].
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To [`Ask::Keys`]: those that the registry has.
+    Keys(Vec<KeyInfo>),
+    /// To [`Ask::ProposerDuties`]: all proposers of the epoch, and the root that they depend on.
+    ProposerDuties(Root, Vec<ProposerDuty>),
+    /// To [`Ask::AttesterDuties`], and the root that they depend on.
+    AttesterDuties(Root, Vec<AttesterDuty>),
+    /// To [`Ask::AttestationData`].
+    AttestationData(AttestationData),
+    /// To [`Ask::Block`].
+    Block(Box<BeaconBlock>),
+    /// To [`Ask::Aggregate`].
+    Aggregate(Box<Attestation>),
+    /// To [`Ask::Sign`]: one result for each request, in order; an error says in plain words why not.
+    Signed(Vec<Result<BlsSignature, String>>),
+    /// To the publications and [`Ask::Subscribe`]: the items, by place, that were refused, and why.
+    Published(Vec<(usize, String)>),
+}
+
+/// Questions to the node or the signer.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Which of these keys are in the registry?
+    Keys(Vec<BlsPubkey>),
+    /// Who proposes in this epoch?
+    ProposerDuties(Epoch),
+    /// When do these validators attest in this epoch?
+    AttesterDuties(Epoch, Vec<ValidatorIndex>),
+    /// Prepare the subnets of these committees.
+    Subscribe(Vec<Subscription>),
+    /// What is to be attested in this slot? The committee index asked for is 0.
+    AttestationData(Slot),
+    /// A block for this slot.
+    Block {
+        /// The slot.
+        slot: Slot,
+        /// The proposer's reveal.
+        randao_reveal: BlsSignature,
+        /// 32 bytes of the proposer's choice.
+        graffiti: Root,
+    },
+    /// The best aggregate for some data, by the data's root.
+    Aggregate(Slot, Root),
+    /// Signatures. Blocks and attestations pass slashing protection first, all of one request in one transaction.
+    Sign(Vec<SigningRequest>),
+    /// Publish a block.
+    PublishBlock(Box<SignedBeaconBlock>),
+    /// Publish attestations.
+    PublishAttestations(Vec<Attestation>),
+    /// Publish aggregates.
+    PublishAggregates(Vec<SignedAggregateAndProof>),
+}
+
+/// What the machine wants or tells.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// A question, to be answered with [`Input::Answer`] or [`Input::Failed`].
+    Ask(RequestId, Ask),
+    /// Duties done.
+    Done(Done),
+    /// Duties missed.
+    Missed(Missed),
+}
+
+/// A kind of duty, and when it was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Duty {
+    /// To propose a block.
+    Block(Slot),
+    /// To attest.
+    Attestation(Slot),
+    /// To aggregate.
+    Aggregate(Slot),
+    /// Attestations of a whole epoch, where nobody learned in which slots they were due.
+    Epoch(Epoch),
+}
+
+impl std::fmt::Display for Duty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Block(slot) => write!(f, "block of slot {slot}"),
+            Self::Attestation(slot) => write!(f, "attestation of slot {slot}"),
+            Self::Aggregate(slot) => write!(f, "aggregate of slot {slot}"),
+            Self::Epoch(epoch) => write!(f, "attestations of epoch {epoch}"),
+        }
+    }
+}
+
+/// Duties done: published and taken by the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// What was due.
+    pub duty: Duty,
+    /// Whose duty it was.
+    pub validators: Vec<ValidatorIndex>,
+    /// The block published or voted for.
+    pub root: Root,
+}
+
+/// Duties missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// What was due.
+    pub duty: Duty,
+    /// Whose duty it was.
+    pub validators: Vec<ValidatorIndex>,
+    /// Why, in plain words.
+    pub why: String,
+}
