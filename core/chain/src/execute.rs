@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crypto::{SignatureSet, verify_signature_sets};
+use crypto::SignatureSet;
 use fork_choice::AttestationFacts;
 use transition::accessors::get_attesting_indices;
 use transition::block::process_block;
@@ -13,6 +13,8 @@ use transition::epoch::compute_unrealized_checkpoints;
 use transition::signatures::block_set;
 use transition::{Signatures, TransitionError, process_slots};
 use types::{AttesterSlashing, BeaconState, Checkpoint, Root, SignedBeaconBlock, ValidatorIndex};
+
+use crate::job::FindInvalid;
 
 /// Blocks to be executed, each the parent of the next.
 #[derive(Debug)]
@@ -66,7 +68,7 @@ pub(crate) struct ExecutedBlock {
 }
 
 impl ExecuteBlocks {
-    pub(crate) fn run(self) -> Executed {
+    pub(crate) fn run(self, find_invalid: &mut FindInvalid<'_>) -> Executed {
         let mut state = self.pre_state;
         let mut valid: Vec<ExecutedBlock> = Vec::new();
         let mut sets: Vec<Vec<SignatureSet>> = Vec::new();
@@ -85,10 +87,13 @@ impl ExecuteBlocks {
             }
         }
         let all: Vec<SignatureSet> = sets.iter().flatten().cloned().collect();
-        if !verify_signature_sets(&all, self.seed) {
-            let first = sets.iter().position(|sets| !verify_signature_sets(sets, self.seed));
-            // The batch and its parts differ with negligible probability; then nothing is taken.
-            valid.truncate(first.unwrap_or(0));
+        if let Some(first) = find_invalid(&all, self.seed).first() {
+            let mut end = 0;
+            let ends = sets.iter().map(|of_block| {
+                end += of_block.len();
+                end
+            });
+            valid.truncate(ends.take_while(|end| end <= first).count());
             stopped = Some(Stopped::Invalid("a signature is invalid".into()));
         }
         Executed { valid, stopped }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crypto::{SignatureSet, find_invalid, verify_signature_sets};
+use crypto::{SignatureSet, find_invalid};
 use fork_choice::JustifiedBalances;
 use transition::accessors::{get_current_epoch, get_total_active_balance};
 use transition::predicates::is_active_validator;
@@ -90,12 +90,22 @@ pub struct AdvancedState {
     pub(crate) balances: Option<Arc<JustifiedBalances>>,
 }
 
+/// Gives the places of the invalid ones of some signature sets, in ascending order; the seed is as for
+/// [`find_invalid`].
+pub type FindInvalid<'a> = dyn FnMut(&[SignatureSet], [u8; 32]) -> Vec<usize> + 'a;
+
 impl Job {
     /// Does the work.
     pub fn run(self) -> JobResult {
+        self.run_with(&mut find_invalid)
+    }
+
+    /// Does the work, and has signatures judged by `find_invalid`: a simulation of many nodes remembers the verdicts,
+    /// which are the same for all of them.
+    pub fn run_with(self, find_invalid: &mut FindInvalid<'_>) -> JobResult {
         match self {
-            Self::VerifySignatures(job) => JobResult::Signatures(job.run()),
-            Self::ExecuteBlocks(job) => JobResult::Executed(job.run()),
+            Self::VerifySignatures(job) => JobResult::Signatures(job.run(find_invalid)),
+            Self::ExecuteBlocks(job) => JobResult::Executed(job.run(find_invalid)),
             Self::AdvanceState(job) => JobResult::State(job.run()),
             Self::ReplayStates(job) => JobResult::State(job.run()),
             Self::BuildBlock(job) => JobResult::Built(job.run().map(Box::new)),
@@ -115,13 +125,10 @@ impl Job {
 }
 
 impl VerifySignatures {
-    fn run(self) -> Vec<Option<usize>> {
+    fn run(self, find_invalid: &mut FindInvalid<'_>) -> Vec<Option<usize>> {
         let lengths: Vec<usize> = self.groups.iter().map(Vec::len).collect();
         let sets: Vec<SignatureSet> = self.groups.into_iter().flatten().collect();
         let mut results = vec![None; lengths.len()];
-        if verify_signature_sets(&sets, self.seed) {
-            return results;
-        }
         let invalid = find_invalid(&sets, self.seed);
         let mut start = 0;
         for (result, length) in results.iter_mut().zip(lengths) {

@@ -38,8 +38,8 @@ pub use duties::{AttesterDuty, Duties, ProposerDuty, ViewError};
 pub use event::Event;
 pub use input::{CommandId, GossipId, GossipMessage, Input, JobId, LoadId, SegmentId};
 pub use job::{
-    AdvanceState, AdvancedState, BuildBlock, ExecuteBlocks, Executed, Job, JobResult, Priority, ReplayStates,
-    VerifySignatures,
+    AdvanceState, AdvancedState, BuildBlock, ExecuteBlocks, Executed, FindInvalid, Job, JobResult, Priority,
+    ReplayStates, VerifySignatures,
 };
 pub use liveness::Liveness;
 pub use output::{Output, SegmentOutcome, Want, WantReason};
