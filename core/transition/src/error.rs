@@ -41,3 +41,16 @@ pub enum TransitionError {
     #[error(transparent)]
     Access(#[from] AccessError),
 }
+
+impl TransitionError {
+    /// True where the block is not to blame, and so neither is whoever sent it: the state that it was put on is wrong,
+    /// or the rules are not built yet.
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::ForkNotBuilt(_) | Self::Epoch(_) => true,
+            Self::Access(error) => error.is_fault(),
+            Self::Block(invalid) => invalid.is_fault(),
+            Self::SlotNotAfterState { .. } | Self::BlockSignature | Self::StateRoot { .. } => false,
+        }
+    }
+}

@@ -7,11 +7,29 @@ use types::{
     Validator,
 };
 
+use crate::accessors::AccessError;
 use crate::accessors::get_active_validator_indices;
-use crate::block::{DepositInvalid, process_deposit};
+use crate::block::{DepositInvalid, add_validator_to_registry, process_deposit};
 
 /// The list of all deposits, whose root the contract keeps.
 const DEPOSITS: Shape = Shape::List(BoundRef::Const(1 << 32), &Shape::Plain);
+
+/// Why there is no genesis state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GenesisError {
+    /// The network starts in a fork whose rules are not implemented.
+    #[error("the genesis of {0} is not built yet")]
+    ForkNotBuilt(ForkName),
+    /// The genesis delay leads past the end of time.
+    #[error("the genesis time exceeds 64 bits")]
+    Time,
+    /// A deposit does not fit the tree of those before it.
+    #[error("deposit {0}: {1}")]
+    Deposit(usize, DepositInvalid),
+    /// A validator cannot be added.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
 
 /// A validator that is there from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +42,15 @@ pub struct GenesisValidator {
     pub amount: Gwei,
 }
 
-fn blank(spec: &'static Spec, eth1_block_hash: Root, deposit_count: u64) -> BeaconState {
+fn blank(
+    spec: &'static Spec,
+    eth1_block_hash: Root,
+    deposit_count: u64,
+) -> Result<BeaconState, GenesisError> {
+    let fork = spec.fork_name_at_epoch(GENESIS_EPOCH);
+    if fork > ForkName::Phase0 {
+        return Err(GenesisError::ForkNotBuilt(fork));
+    }
     let version = spec.fork_version(ForkName::Phase0);
     let mut state = BeaconState::empty(spec, ForkName::Phase0);
     state.fork = Fork { previous_version: version, current_version: version, epoch: GENESIS_EPOCH };
@@ -36,7 +62,7 @@ fn blank(spec: &'static Spec, eth1_block_hash: Root, deposit_count: u64) -> Beac
     };
     let mixes = vec![eth1_block_hash; spec.preset.epochs_per_historical_vector as usize];
     state.randao_mixes = mixes.into();
-    state
+    Ok(state)
 }
 
 /// [`initialize_beacon_state_from_eth1`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#genesis).
@@ -45,41 +71,43 @@ pub fn initialize_beacon_state_from_eth1(
     eth1_block_hash: Root,
     eth1_timestamp: u64,
     deposits: &[Deposit],
-) -> Result<BeaconState, DepositInvalid> {
-    let mut state = blank(spec, eth1_block_hash, deposits.len() as u64);
-    state.genesis_time = eth1_timestamp + spec.config.genesis_delay;
+) -> Result<BeaconState, GenesisError> {
+    let mut state = blank(spec, eth1_block_hash, deposits.len() as u64)?;
+    state.genesis_time = eth1_timestamp.checked_add(spec.config.genesis_delay).ok_or(GenesisError::Time)?;
     let mut seen: List<DepositData> = List::default();
-    for deposit in deposits {
+    for (place, deposit) in deposits.iter().enumerate() {
         seen.push(deposit.data.clone());
         state.eth1_data.deposit_root = seen.root(&DEPOSITS, &Ctx::PLAIN);
-        process_deposit(&mut state, deposit)?;
+        process_deposit(&mut state, deposit).map_err(|error| GenesisError::Deposit(place, error))?;
     }
     activate(&mut state);
     Ok(state)
 }
 
-/// The state that a chain of these validators starts from, without a contract: what local networks use. The validators
-/// count as deposits that were taken.
+/// The state that a chain of these validators starts from, without a contract: what local networks use.
+///
+/// Nothing is verified; each validator counts as a deposit that was taken, in this order, so that both the deposit
+/// count and the deposit index are their number. The deposit root is that of a contract which took the same deposits
+/// with empty signatures: later deposits can be appended to that tree. Validators with the largest effective balance
+/// are active from the start. The keys must be valid and different.
 pub fn genesis_of_validators(
     spec: &'static Spec,
     validators: &[GenesisValidator],
     genesis_time: u64,
     eth1_block_hash: Root,
-) -> BeaconState {
-    let mut state = blank(spec, eth1_block_hash, validators.len() as u64);
+) -> Result<BeaconState, GenesisError> {
+    let mut state = blank(spec, eth1_block_hash, validators.len() as u64)?;
     state.genesis_time = genesis_time;
     state.eth1_deposit_index = validators.len() as u64;
-    for validator in validators {
-        let data = DepositData {
-            pubkey: validator.pubkey,
-            withdrawal_credentials: validator.withdrawal_credentials,
-            amount: validator.amount,
-            ..DepositData::default()
-        };
-        crate::block::add_validator_to_registry(&mut state, &data);
+    let mut deposits: List<DepositData> = List::default();
+    for GenesisValidator { pubkey, withdrawal_credentials, amount } in validators.iter().copied() {
+        let data = DepositData { pubkey, withdrawal_credentials, amount, ..DepositData::default() };
+        add_validator_to_registry(&mut state, &data)?;
+        deposits.push(data);
     }
+    state.eth1_data.deposit_root = deposits.root(&DEPOSITS, &Ctx::PLAIN);
     activate(&mut state);
-    state
+    Ok(state)
 }
 
 fn activate(state: &mut BeaconState) {
@@ -98,7 +126,7 @@ fn activate(state: &mut BeaconState) {
     });
     state.genesis_validators_root = genesis_validators_root(state);
     // What was derived while validators were added belongs to a registry that was not active yet.
-    state.context = types::StateContext::at(state.spec(), state.fork_name(), state.slot);
+    state.context.caches.forget();
 }
 
 /// The root of a state's registry; at genesis, the network's `genesis_validators_root`.

@@ -10,6 +10,7 @@ pub mod block;
 pub mod epoch;
 mod error;
 pub mod genesis;
+pub mod math;
 pub mod misc;
 pub mod mutators;
 pub mod predicates;

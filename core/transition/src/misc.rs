@@ -1,6 +1,6 @@
 //! Computations on numbers and roots: the specification's "Misc" functions.
 
-use crypto::{hash, hash_concat};
+use crypto::hash;
 use types::{
     Ctx, Domain, DomainType, Epoch, ForkData, ForkDigest, Root, SigningData, Slot, Spec, Ssz, SszExt,
     ValidatorIndex, Version,
@@ -53,8 +53,26 @@ pub fn compute_signing_root<T: Ssz>(object: &T, ctx: Ctx, domain: Domain) -> Roo
     SigningData { object_root: object.hash_tree_root(ctx), domain }.hash_tree_root(ctx)
 }
 
+/// [`compute_committee`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_committee):
+/// the members of the committee `index` of `count`, each shuffled by itself. Committees of a state come from
+/// [`committee_cache`](crate::accessors::committee_cache), at a fraction of the cost. `index` must be below `count`.
+pub fn compute_committee(
+    spec: &Spec,
+    indices: &[ValidatorIndex],
+    seed: &[u8; 32],
+    index: u64,
+    count: u64,
+) -> Vec<ValidatorIndex> {
+    assert!(index < count, "committee {index} of {count}");
+    let total = indices.len() as u64;
+    let place = |number| compute_shuffled_index(number, total, seed, spec.preset.shuffle_round_count);
+    (total * index / count..total * (index + 1) / count)
+        .map(|number| indices[place(number) as usize])
+        .collect()
+}
+
 /// [`compute_proposer_index`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_proposer_index):
-/// drawn from `indices` in proportion to the effective balance that `balance_of` tells in Gwei.
+/// drawn from `indices` in proportion to the effective balance that `balance_of` tells in Gwei. Fails without indices.
 pub fn compute_proposer_index(
     spec: &Spec,
     indices: &[ValidatorIndex],
@@ -63,7 +81,7 @@ pub fn compute_proposer_index(
 ) -> Result<ValidatorIndex, AccessError> {
     const MAX_RANDOM_BYTE: u64 = 255;
     let total = indices.len() as u64;
-    if indices.iter().all(|index| balance_of(*index) == 0) {
+    if total == 0 {
         return Err(AccessError::NoActiveValidators);
     }
     let mut randomness = [0; 32];
@@ -81,18 +99,5 @@ pub fn compute_proposer_index(
             return Ok(candidate);
         }
     }
-    unreachable!("a validator with a balance is drawn when the random byte is 0")
-}
-
-/// [`is_valid_merkle_branch`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_valid_merkle_branch);
-/// a branch shorter than `depth` is invalid.
-pub fn is_valid_merkle_branch(leaf: Root, branch: &[Root], depth: usize, index: u64, root: Root) -> bool {
-    if branch.len() < depth {
-        return false;
-    }
-    let value = branch[..depth].iter().enumerate().fold(leaf.0, |value, (level, sibling)| {
-        let is_right = index.checked_shr(level as u32).unwrap_or(0) & 1 == 1;
-        if is_right { hash_concat(&sibling.0, &value) } else { hash_concat(&value, &sibling.0) }
-    });
-    value == root.0
+    unreachable!("a random byte of 0 takes any candidate")
 }

@@ -1,7 +1,10 @@
 //! The specification's predicates.
 
+use crypto::hash_concat;
 use types::constants::FAR_FUTURE_EPOCH;
-use types::{AttestationData, BeaconState, Epoch, IndexedAttestation, Spec, Validator};
+use types::{AttestationData, BeaconState, Epoch, IndexedAttestation, Root, Spec, Validator};
+
+use crate::signatures::{Signatures, indexed_attestation_set};
 
 /// [`is_active_validator`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_active_validator).
 pub fn is_active_validator(validator: &Validator, epoch: Epoch) -> bool {
@@ -39,4 +42,27 @@ pub fn has_valid_indices(state: &BeaconState, attestation: &IndexedAttestation) 
     let indices = &attestation.attesting_indices;
     let sorted = indices.windows(2).all(|pair| pair[0] < pair[1]);
     sorted && indices.last().is_some_and(|last| last.as_usize() < state.validators.len())
+}
+
+/// [`is_valid_indexed_attestation`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_valid_indexed_attestation);
+/// true too where the signature was collected or is trusted.
+pub fn is_valid_indexed_attestation(
+    state: &BeaconState,
+    attestation: &IndexedAttestation,
+    signatures: &mut Signatures,
+) -> bool {
+    has_valid_indices(state, attestation) && signatures.take(|| indexed_attestation_set(state, attestation))
+}
+
+/// [`is_valid_merkle_branch`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_valid_merkle_branch);
+/// a branch shorter than `depth` is invalid.
+pub fn is_valid_merkle_branch(leaf: Root, branch: &[Root], depth: usize, index: u64, root: Root) -> bool {
+    if branch.len() < depth {
+        return false;
+    }
+    let value = branch[..depth].iter().enumerate().fold(leaf.0, |value, (level, sibling)| {
+        let is_right = index.checked_shr(level as u32).unwrap_or(0) & 1 == 1;
+        if is_right { hash_concat(&sibling.0, &value) } else { hash_concat(&value, &sibling.0) }
+    });
+    value == root.0
 }

@@ -2,6 +2,8 @@
 
 use crypto::hash;
 
+use crate::math::bytes_to_uint64;
+
 /// [`compute_shuffled_index`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_shuffled_index):
 /// where `index` of `count` goes. `index` must be below `count`.
 pub fn compute_shuffled_index(index: u64, count: u64, seed: &[u8; 32], rounds: u64) -> u64 {
@@ -49,8 +51,7 @@ pub fn shuffle_list<T>(mut items: Vec<T>, seed: &[u8; 32], rounds: u64) -> Vec<T
 fn pivot(seed: &[u8; 32], round: u8, count: u64) -> u64 {
     let mut bytes = seed.to_vec();
     bytes.push(round);
-    let digest = hash(&bytes);
-    u64::from_le_bytes(digest[..8].try_into().expect("8 bytes")) % count
+    bytes_to_uint64(&hash(&bytes)) % count
 }
 
 fn source(seed: &[u8; 32], round: u8, block: u64) -> [u8; 32] {

@@ -17,6 +17,10 @@ pub enum ValidateResult {
 }
 
 /// [`state_transition`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#beacon-chain-state-transition-function).
+///
+/// On an error the state is partly changed and of no use: work on a clone, which is cheap. The signatures that were
+/// collected up to then are of no use either. How far the block lies ahead is the caller's to bound, see
+/// [`process_slots`].
 pub fn state_transition(
     state: &mut BeaconState,
     signed_block: &SignedBeaconBlock,
@@ -49,6 +53,9 @@ pub fn verify_block_signature(
 }
 
 /// [`process_slots`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#beacon-chain-state-transition-function).
+///
+/// Takes time in proportion to the slots: the caller has made sure that the slot is not far in the future. Of 21,000
+/// validators, an epoch without blocks takes 12 ms. On an error the state is partly changed and of no use.
 pub fn process_slots(state: &mut BeaconState, slot: Slot) -> Result<(), TransitionError> {
     if state.slot >= slot {
         return Err(TransitionError::SlotNotAfterState { from: state.slot, to: slot });

@@ -1,22 +1,47 @@
 //! Values derived from a state's fields, remembered so that they are computed once.
 //!
-//! The cells belong to one epoch, the state's current one. What they hold cannot change within it: activations and
-//! exits take effect `MAX_SEED_LOOKAHEAD` epochs later, seeds come from the epoch before, and effective balances move
-//! only while an epoch is processed. [`StateCaches::enter_epoch`] moves them on; a state whose epoch is another than
-//! the cells' is served without them. Clones share what is there.
+//! The cells are pure memos: not serialized, no part of equality, shared by clones. Each names what it was computed
+//! for, and a reader that wants another value computes it instead of taking a stale one:
+//!
+//! | cell | belongs to | what it depends on can change |
+//! |---|---|---|
+//! | committees | epoch, seed and decision block | never: seed and active set are settled `MIN_SEED_LOOKAHEAD` epochs before |
+//! | proposers | epoch and seed | when an epoch ends (effective balances) |
+//! | total active balance | epoch | when an epoch ends (effective balances, activity) |
+//! | validators by key | a length of the registry | never: the registry only grows; entries beyond are searched |
+//! | decompressed keys | the compressed key | never |
+//!
+//! Within an epoch nothing of this moves: activations and exits take effect `1 + MAX_SEED_LOOKAHEAD` epochs later, a
+//! slashing leaves the effective balance and the active set as they are, and the mixes that seeds come from are of
+//! epochs that are over. [`StateCaches::enter_epoch`] moves the cells on when the state's epoch changes. Whoever
+//! writes effective balances, activation or exit epochs by hand, as a test does, calls [`StateCaches::forget`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crypto::PubkeyTable;
 
-use crate::{BlsPubkey, Epoch, Gwei, Slot, ValidatorIndex};
+use crate::{BlsPubkey, Epoch, Gwei, Root, Slot, ValidatorIndex};
+
+/// What decides the committees of an epoch. States with equal keys have equal committees.
+///
+/// The seed alone would not do: two blocks of one proposer for one slot have the same reveal, and so lead to the same
+/// seed, but may activate different validators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ShufflingKey {
+    /// The epoch of the committees.
+    pub epoch: Epoch,
+    /// The last block before the committees were settled; zero where that is the genesis block.
+    pub decision_root: Root,
+    /// The seed of the shuffling.
+    pub seed: [u8; 32],
+}
 
 /// The committees of an epoch.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CommitteeCache {
-    /// The epoch.
-    pub epoch: Epoch,
+    /// What decided them.
+    pub key: ShufflingKey,
     /// The epoch's first slot.
     pub first_slot: Slot,
     /// Slots in an epoch.
@@ -41,6 +66,17 @@ impl CommitteeCache {
     }
 }
 
+/// The proposers of an epoch.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProposerCache {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The seed that they were drawn with.
+    pub seed: [u8; 32],
+    /// The proposer of each slot of the epoch.
+    pub proposers: Arc<Vec<ValidatorIndex>>,
+}
+
 /// Validators by key, as of some length of the registry.
 #[derive(Debug, Default)]
 pub struct PubkeyIndex {
@@ -53,22 +89,22 @@ pub struct PubkeyIndex {
 /// Lazy cells of a state; see the module.
 #[derive(Clone, Debug, Default)]
 pub struct StateCaches {
-    /// The epoch that the cells are for.
+    /// The epoch around which the cells lie.
     pub epoch: Epoch,
     /// Committees of the previous, the current and the next epoch.
     pub committees: [OnceLock<Arc<CommitteeCache>>; 3],
-    /// The proposer of each slot of the current epoch.
-    pub proposers: OnceLock<Arc<Vec<ValidatorIndex>>>,
-    /// The active validators' effective balance in the current epoch.
-    pub total_active_balance: OnceLock<Gwei>,
+    /// Proposers of the current epoch.
+    pub proposers: OnceLock<Arc<ProposerCache>>,
+    /// An epoch, and the active validators' effective balance in it.
+    pub total_active_balance: OnceLock<(Epoch, Gwei)>,
     /// Validators by key.
     pub pubkey_index: OnceLock<Arc<PubkeyIndex>>,
-    /// Decompressed keys; states of one network share a table.
+    /// Decompressed keys. States of one network should share one table: filling an entry takes 60 µs.
     pub pubkeys: Arc<PubkeyTable>,
 }
 
 impl StateCaches {
-    /// Cells for a state at an epoch.
+    /// Empty cells for a state at an epoch.
     pub fn at(epoch: Epoch) -> Self {
         Self { epoch, ..Self::default() }
     }
@@ -78,7 +114,7 @@ impl StateCaches {
         if epoch == self.epoch {
             return;
         }
-        let follows = epoch == self.epoch + 1;
+        let follows = Some(epoch.0) == self.epoch.0.checked_add(1);
         let [_, current, next] = std::mem::take(&mut self.committees);
         if follows {
             self.committees = [current, next, OnceLock::new()];
@@ -86,5 +122,82 @@ impl StateCaches {
         self.epoch = epoch;
         self.proposers = OnceLock::new();
         self.total_active_balance = OnceLock::new();
+    }
+
+    /// Forgets what follows from fields that were written by hand; keys are kept, for they cannot be wrong.
+    pub fn forget(&mut self) {
+        *self = Self { epoch: self.epoch, pubkeys: self.pubkeys.clone(), ..Self::default() };
+    }
+
+    /// Takes over the decompressed keys of another state, which may be of any branch: a state that was just decoded
+    /// has none of its own.
+    pub fn share_keys_of(&mut self, other: &Self) {
+        self.pubkeys = other.pubkeys.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn committees(epoch: u64) -> OnceLock<Arc<CommitteeCache>> {
+        let key = ShufflingKey { epoch: Epoch(epoch), decision_root: Root::ZERO, seed: [0; 32] };
+        let shuffling = (0..10).map(ValidatorIndex).collect();
+        let (first_slot, slots_per_epoch) = (Slot(epoch * 8), 8);
+        Arc::new(CommitteeCache { key, first_slot, slots_per_epoch, committees_per_slot: 2, shuffling })
+            .into()
+    }
+
+    fn filled() -> StateCaches {
+        let total = (Epoch(5), Gwei(7)).into();
+        let committees = [committees(4), committees(5), committees(6)];
+        StateCaches { epoch: Epoch(5), committees, total_active_balance: total, ..StateCaches::default() }
+    }
+
+    fn epochs(caches: &StateCaches) -> Vec<Option<u64>> {
+        caches.committees.iter().map(|cell| cell.get().map(|cache| cache.key.epoch.0)).collect()
+    }
+
+    #[test]
+    fn the_next_epoch_keeps_two_committees_and_no_balance() {
+        let mut caches = filled();
+        caches.enter_epoch(Epoch(6));
+        assert_eq!(epochs(&caches), [Some(5), Some(6), None]);
+        assert_eq!((caches.epoch, caches.total_active_balance.get()), (Epoch(6), None));
+    }
+
+    #[test]
+    fn another_epoch_than_the_next_keeps_nothing() {
+        for epoch in [4, 7, 100] {
+            let mut caches = filled();
+            caches.enter_epoch(Epoch(epoch));
+            assert_eq!(epochs(&caches), [None, None, None]);
+        }
+    }
+
+    #[test]
+    fn the_same_epoch_keeps_everything() {
+        let mut caches = filled();
+        caches.enter_epoch(Epoch(5));
+        assert_eq!(epochs(&caches), [Some(4), Some(5), Some(6)]);
+        assert!(caches.total_active_balance.get().is_some());
+    }
+
+    #[test]
+    fn committees_lie_one_after_the_other_and_cover_the_epoch() {
+        let cell = committees(5);
+        let cache = cell.get().unwrap();
+        let mut end = 0;
+        for slot in 40..48 {
+            for index in 0..2 {
+                let range = cache.range(Slot(slot), index).unwrap();
+                assert_eq!(range.start, end);
+                end = range.end;
+            }
+        }
+        assert_eq!(end, 10);
+        assert_eq!(cache.range(Slot(40), 2), None);
+        assert_eq!(cache.range(Slot(39), 0), None);
+        assert_eq!(cache.range(Slot(48), 0), None);
     }
 }

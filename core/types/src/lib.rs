@@ -15,7 +15,7 @@ mod settings;
 mod spec;
 mod state_context;
 
-pub use caches::{CommitteeCache, PubkeyIndex, StateCaches};
+pub use caches::{CommitteeCache, ProposerCache, PubkeyIndex, ShufflingKey, StateCaches};
 pub use config::{BlobParameters, Config};
 pub use containers::*;
 pub use fork_name::{ForkName, UnknownFork};

@@ -1,15 +1,19 @@
 //! Committees, through the shuffling of a whole epoch.
 
 use std::ops::{Deref, Range};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use types::constants::DOMAIN_BEACON_ATTESTER;
 use types::{
-    Attestation, AttestationData, BeaconState, Bits, CommitteeCache, CommitteeIndex, Epoch,
-    IndexedAttestation, Slot, ValidatorIndex,
+    Attestation, AttestationData, BeaconState, Bits, CommitteeCache, CommitteeIndex, Epoch, ForkName,
+    IndexedAttestation, Root, ShufflingKey, Slot, ValidatorIndex,
 };
 
-use super::{AccessError, get_active_validator_indices, get_current_epoch, get_seed};
+use super::{
+    AccessError, get_active_validator_indices, get_block_root_at_slot, get_current_epoch, get_seed,
+    require_built,
+};
+use crate::predicates::is_active_validator;
 use crate::shuffle::shuffle_list;
 
 /// A committee: a part of the epoch's shuffling, which it keeps alive.
@@ -27,33 +31,69 @@ impl Deref for Committee {
     }
 }
 
-/// The committees of the state's previous, current or next epoch.
+/// The committees of the state's previous, current or next epoch; computed where the state does not remember them.
 pub fn committee_cache(state: &BeaconState, epoch: Epoch) -> Result<Arc<CommitteeCache>, AccessError> {
-    let current = get_current_epoch(state);
-    let place = (epoch.0.checked_add(1).and_then(|next| next.checked_sub(current.0)))
-        .filter(|place| *place <= 2)
-        .ok_or(AccessError::CommitteeEpoch { epoch, state: current })?;
-    let caches = &state.context.caches;
-    if caches.epoch != current {
-        return Ok(Arc::new(compute_committees(state, epoch)));
+    let (cell, key) = (committee_cell(state, epoch)?, shuffling_key(state, epoch)?);
+    if let Some(cache) = cell.get().filter(|cache| cache.key == key) {
+        return Ok(cache.clone());
     }
-    Ok(caches.committees[place as usize].get_or_init(|| Arc::new(compute_committees(state, epoch))).clone())
+    let cache = Arc::new(compute_committees(state, key));
+    // The cell may be taken: by another thread with the same committees, or by ones that no longer fit.
+    let _ = cell.set(cache.clone());
+    Ok(cache)
 }
 
-fn compute_committees(state: &BeaconState, epoch: Epoch) -> CommitteeCache {
+/// Gives the state committees that another state of the same key computed, to spare it the shuffling. False where they
+/// are not the state's, or where it has them already.
+pub fn offer_committees(state: &BeaconState, cache: &Arc<CommitteeCache>) -> bool {
+    let epoch = cache.key.epoch;
+    let fits = shuffling_key(state, epoch).is_ok_and(|key| key == cache.key);
+    fits && committee_cell(state, epoch).is_ok_and(|cell| cell.set(cache.clone()).is_ok())
+}
+
+/// What decides the committees of the state's previous, current or next epoch.
+pub fn shuffling_key(state: &BeaconState, epoch: Epoch) -> Result<ShufflingKey, AccessError> {
+    committee_cell(state, epoch)?;
+    let spec = state.spec();
+    let settled =
+        epoch.0.checked_sub(spec.preset.min_seed_lookahead).map(|epoch| Epoch(epoch).start_slot(spec));
+    let decision_root = match settled.and_then(|slot| slot.0.checked_sub(1)) {
+        Some(slot) => get_block_root_at_slot(state, Slot(slot))?,
+        None => Root::ZERO,
+    };
+    Ok(ShufflingKey { epoch, decision_root, seed: get_seed(state, epoch, DOMAIN_BEACON_ATTESTER) })
+}
+
+fn committee_cell(state: &BeaconState, epoch: Epoch) -> Result<&OnceLock<Arc<CommitteeCache>>, AccessError> {
+    let current = get_current_epoch(state);
+    let place = epoch.0.checked_add(1).and_then(|next| next.checked_sub(current.0));
+    let cell = place.and_then(|place| state.context.caches.committees.get(usize::try_from(place).ok()?));
+    cell.ok_or(AccessError::CommitteeEpoch { epoch, state: current })
+}
+
+fn compute_committees(state: &BeaconState, key: ShufflingKey) -> CommitteeCache {
     let preset = &state.spec().preset;
-    let active = get_active_validator_indices(state, epoch);
-    let seed = get_seed(state, epoch, DOMAIN_BEACON_ATTESTER);
+    let active = get_active_validator_indices(state, key.epoch);
     CommitteeCache {
-        epoch,
-        first_slot: epoch.start_slot(state.spec()),
+        key,
+        first_slot: key.epoch.start_slot(state.spec()),
         slots_per_epoch: preset.slots_per_epoch,
         committees_per_slot: committees_per_slot(state, active.len()),
-        shuffling: shuffle_list(active, &seed, preset.shuffle_round_count),
+        shuffling: shuffle_list(active, &key.seed, preset.shuffle_round_count),
     }
 }
 
-/// [`get_committee_count_per_slot`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_committee_count_per_slot).
+/// How many validators are active in the current epoch, from the committees where they are known.
+pub(super) fn count_active(state: &BeaconState) -> u64 {
+    let epoch = get_current_epoch(state);
+    let cell = committee_cell(state, epoch).ok().and_then(OnceLock::get);
+    let known = cell.filter(|cache| shuffling_key(state, epoch).is_ok_and(|key| key == cache.key));
+    let count = || state.validators.iter().filter(|validator| is_active_validator(validator, epoch)).count();
+    known.map_or_else(count, |cache| cache.shuffling.len()) as u64
+}
+
+/// [`get_committee_count_per_slot`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_committee_count_per_slot),
+/// for any epoch.
 pub fn get_committee_count_per_slot(state: &BeaconState, epoch: Epoch) -> u64 {
     match committee_cache(state, epoch) {
         Ok(cache) => cache.committees_per_slot,
@@ -85,6 +125,7 @@ pub fn get_attesting_indices(
     data: &AttestationData,
     bits: &Bits,
 ) -> Result<Vec<ValidatorIndex>, AccessError> {
+    require_built(state, ForkName::Deneb)?;
     let committee = get_beacon_committee(state, data.slot, data.index)?;
     if bits.len() != committee.len() {
         return Err(AccessError::BitsLength { bits: bits.len(), members: committee.len() });

@@ -7,7 +7,7 @@ mod roots;
 
 pub use committees::{
     Committee, committee_cache, get_attesting_indices, get_beacon_committee, get_committee_count_per_slot,
-    get_indexed_attestation,
+    get_indexed_attestation, offer_committees, shuffling_key,
 };
 pub use proposers::{get_beacon_proposer_index, get_beacon_proposer_indices};
 pub(crate) use registry::refresh_validator_index;
@@ -25,9 +25,15 @@ pub use crate::predicates::{
     is_active_validator, is_eligible_for_activation, is_eligible_for_activation_queue, is_slashable_validator,
 };
 
-use types::{CommitteeIndex, Epoch, Slot, ValidatorIndex};
+use types::{BeaconState, CommitteeIndex, Epoch, ForkName, Slot, ValidatorIndex};
 
-/// What a state cannot tell.
+/// Refuses a state of a fork after `last`, the last one whose rules the caller follows.
+pub(crate) fn require_built(state: &BeaconState, last: ForkName) -> Result<(), AccessError> {
+    let fork = state.fork_name();
+    if fork > last { Err(AccessError::ForkNotBuilt(fork)) } else { Ok(()) }
+}
+
+/// What a state cannot tell, or cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
     /// A slot outside the ring of block roots.
@@ -63,6 +69,12 @@ pub enum AccessError {
     /// A registry entry whose key is no key.
     #[error("the key of validator {0} is no valid public key")]
     BadPubkey(ValidatorIndex),
+    /// The rules of the fork are not implemented.
+    #[error("the transition of {0} is not built yet")]
+    ForkNotBuilt(ForkName),
+    /// A number that the specification bounds by 64 bits.
+    #[error("{0} exceeds 64 bits")]
+    Overflow(&'static str),
     /// Bits that do not match the committee.
     #[error("{bits} aggregation bits for a committee of {members}")]
     BitsLength {
@@ -71,4 +83,14 @@ pub enum AccessError {
         /// Members of the committee.
         members: usize,
     },
+}
+
+impl AccessError {
+    /// True where it is the state that is wrong, or the rules that are not built yet, and not what was asked.
+    pub fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::BlockRoot { .. } | Self::NoActiveValidators | Self::BadPubkey(_) | Self::ForkNotBuilt(_)
+        )
+    }
 }

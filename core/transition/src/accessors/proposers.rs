@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crypto::hash;
 use types::constants::DOMAIN_BEACON_PROPOSER;
-use types::{BeaconState, ValidatorIndex};
+use types::{BeaconState, Epoch, ForkName, ProposerCache, ValidatorIndex};
 
-use super::{AccessError, get_active_validator_indices, get_current_epoch, get_seed};
+use super::{AccessError, get_active_validator_indices, get_current_epoch, get_seed, require_built};
 use crate::misc::compute_proposer_index;
 
 /// [`get_beacon_proposer_index`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_beacon_proposer_index).
@@ -17,23 +17,26 @@ pub fn get_beacon_proposer_index(state: &BeaconState) -> Result<ValidatorIndex, 
 
 /// The proposer of each slot of the state's current epoch.
 pub fn get_beacon_proposer_indices(state: &BeaconState) -> Result<Arc<Vec<ValidatorIndex>>, AccessError> {
-    let caches = &state.context.caches;
-    let cached = caches.epoch == get_current_epoch(state);
-    if let (true, Some(proposers)) = (cached, caches.proposers.get()) {
-        return Ok(proposers.clone());
+    // Electra draws otherwise, and Fulu reads the draw from the state.
+    require_built(state, ForkName::Deneb)?;
+    let epoch = get_current_epoch(state);
+    let seed = get_seed(state, epoch, DOMAIN_BEACON_PROPOSER);
+    let cell = &state.context.caches.proposers;
+    if let Some(cache) = cell.get().filter(|cache| (cache.epoch, cache.seed) == (epoch, seed)) {
+        return Ok(cache.proposers.clone());
     }
-    let proposers = Arc::new(compute_proposers(state)?);
-    if cached {
-        // Another thread may have been faster, with the same result.
-        let _ = caches.proposers.set(proposers.clone());
-    }
+    let proposers = Arc::new(compute_proposers(state, epoch, &seed)?);
+    // The cell may be taken: by another thread with the same proposers, or by ones that no longer fit.
+    let _ = cell.set(Arc::new(ProposerCache { epoch, seed, proposers: proposers.clone() }));
     Ok(proposers)
 }
 
-fn compute_proposers(state: &BeaconState) -> Result<Vec<ValidatorIndex>, AccessError> {
+fn compute_proposers(
+    state: &BeaconState,
+    epoch: Epoch,
+    epoch_seed: &[u8; 32],
+) -> Result<Vec<ValidatorIndex>, AccessError> {
     let spec = state.spec();
-    let epoch = get_current_epoch(state);
-    let epoch_seed = get_seed(state, epoch, DOMAIN_BEACON_PROPOSER);
     let active = get_active_validator_indices(state, epoch);
     let first = epoch.start_slot(spec).0;
     (first..first + spec.preset.slots_per_epoch)

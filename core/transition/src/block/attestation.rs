@@ -1,10 +1,10 @@
 //! Attestations.
 
-use types::{Attestation, BeaconState, PendingAttestation};
+use types::{Attestation, BeaconState, ForkName, PendingAttestation};
 
 use super::AttestationInvalid;
 use crate::accessors::{
-    get_beacon_proposer_index, get_current_epoch, get_indexed_attestation, get_previous_epoch,
+    get_beacon_proposer_index, get_current_epoch, get_indexed_attestation, get_previous_epoch, require_built,
 };
 use crate::signatures::{Signatures, indexed_attestation_set};
 
@@ -14,6 +14,7 @@ pub fn process_attestation(
     attestation: &Attestation,
     signatures: &mut Signatures,
 ) -> Result<(), AttestationInvalid> {
+    require_built(state, ForkName::Phase0)?;
     let spec = state.spec();
     let data = &attestation.data;
     let is_current = data.target.epoch == get_current_epoch(state);
@@ -47,10 +48,14 @@ pub fn process_attestation(
         inclusion_delay: state.slot - data.slot,
         proposer_index: get_beacon_proposer_index(state)?,
     };
-    if is_current {
-        state.current_epoch_attestations.push(pending);
+    let list = if is_current {
+        &mut state.current_epoch_attestations
     } else {
-        state.previous_epoch_attestations.push(pending);
+        &mut state.previous_epoch_attestations
+    };
+    if list.len() as u64 >= spec.preset.max_attestations * spec.preset.slots_per_epoch {
+        return Err(AttestationInvalid::NoRoom);
     }
+    list.push(pending);
     Ok(())
 }

@@ -4,11 +4,12 @@ use types::{AttesterSlashing, BeaconState, ValidatorIndex};
 
 use super::AttesterSlashingInvalid;
 use crate::accessors::get_current_epoch;
-use crate::mutators::slash_validator;
+use crate::mutators::slash_validators;
 use crate::predicates::{has_valid_indices, is_slashable_attestation_data, is_slashable_validator};
 use crate::signatures::{Signatures, indexed_attestation_set};
 
-/// Who made both attestations and can still be slashed, in ascending order.
+/// Who made both attestations and can still be slashed, in ascending order. The indices must be sorted, as
+/// [`has_valid_indices`] tells.
 pub fn slashable_indices(state: &BeaconState, slashing: &AttesterSlashing) -> Vec<ValidatorIndex> {
     let second = &slashing.attestation_2.attesting_indices;
     let epoch = get_current_epoch(state);
@@ -51,8 +52,6 @@ pub fn process_attester_slashing(
     slashing: &AttesterSlashing,
     signatures: &mut Signatures,
 ) -> Result<(), AttesterSlashingInvalid> {
-    for index in check_attester_slashing(state, slashing, signatures)? {
-        slash_validator(state, index)?;
-    }
-    Ok(())
+    let slashed = check_attester_slashing(state, slashing, signatures)?;
+    Ok(slash_validators(state, &slashed)?)
 }

@@ -7,31 +7,34 @@ use types::{
 };
 
 use super::DepositInvalid;
-use crate::accessors::validator_index;
-use crate::misc::{compute_domain, compute_signing_root, is_valid_merkle_branch};
+use crate::accessors::{AccessError, refresh_validator_index, require_built, validator_index};
+use crate::misc::{compute_domain, compute_signing_root};
 use crate::mutators::increase_balance;
+use crate::predicates::is_valid_merkle_branch;
 
 /// [`process_deposit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#deposits).
 pub fn process_deposit(state: &mut BeaconState, deposit: &Deposit) -> Result<(), DepositInvalid> {
+    // Electra has a queue of deposits.
+    require_built(state, ForkName::Deneb)?;
     let leaf = deposit.data.hash_tree_root(Ctx::PLAIN);
     let depth = DEPOSIT_CONTRACT_TREE_DEPTH as usize + 1;
     let root = state.eth1_data.deposit_root;
     if !is_valid_merkle_branch(leaf, &deposit.proof, depth, state.eth1_deposit_index, root) {
         return Err(DepositInvalid::Proof);
     }
-    state.eth1_deposit_index += 1;
-    apply_deposit(state, &deposit.data);
-    Ok(())
+    let next = state.eth1_deposit_index.checked_add(1);
+    state.eth1_deposit_index = next.ok_or(AccessError::Overflow("the deposit index"))?;
+    Ok(apply_deposit(state, &deposit.data)?)
 }
 
 /// [`apply_deposit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#apply_deposit):
-/// a deposit of a new key with a wrong signature is lost, not invalid.
-pub fn apply_deposit(state: &mut BeaconState, data: &DepositData) {
-    crate::accessors::refresh_validator_index(state);
+/// a deposit of a new key with a wrong signature is lost, not invalid. An error where the balance has no room for it.
+pub fn apply_deposit(state: &mut BeaconState, data: &DepositData) -> Result<(), AccessError> {
+    refresh_validator_index(state);
     match validator_index(state, &data.pubkey) {
         Some(index) => increase_balance(state, index, data.amount),
         None if is_valid_deposit_signature(state.spec(), data) => add_validator_to_registry(state, data),
-        None => {}
+        None => Ok(()),
     }
 }
 
@@ -67,7 +70,10 @@ pub fn get_validator_from_deposit(spec: &Spec, data: &DepositData) -> Validator 
 }
 
 /// [`add_validator_to_registry`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#add_validator_to_registry).
-pub fn add_validator_to_registry(state: &mut BeaconState, data: &DepositData) {
+/// An error for states from Altair on, whose validators have more than a balance.
+pub fn add_validator_to_registry(state: &mut BeaconState, data: &DepositData) -> Result<(), AccessError> {
+    require_built(state, ForkName::Phase0)?;
     state.validators.push(get_validator_from_deposit(state.spec(), data));
     state.balances.push(data.amount);
+    Ok(())
 }

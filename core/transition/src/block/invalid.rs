@@ -13,6 +13,9 @@ pub enum BlockInvalid {
     /// The proposer's reveal is wrong.
     #[error("the randao reveal is invalid")]
     Randao,
+    /// The state holds as many votes as it can.
+    #[error("the state has no room for another vote for Eth1 data")]
+    Eth1VotesFull,
     /// More or fewer deposits than are due.
     #[error("{found} deposits, {due} are due")]
     DepositCount {
@@ -42,6 +45,25 @@ pub enum BlockInvalid {
     /// The state lacks what is needed.
     #[error(transparent)]
     Access(#[from] AccessError),
+}
+
+impl BlockInvalid {
+    /// True where the block is not to blame: the state that it was put on is wrong, or the rules are not built yet.
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::Access(error)
+            | Self::Header(HeaderInvalid::Access(error))
+            | Self::ProposerSlashing(_, ProposerSlashingInvalid::Access(error))
+            | Self::AttesterSlashing(_, AttesterSlashingInvalid::Access(error))
+            | Self::Attestation(_, AttestationInvalid::Committee(error))
+            | Self::Deposit(_, DepositInvalid::Access(error))
+            | Self::VoluntaryExit(_, VoluntaryExitInvalid::Access(error)) => error.is_fault(),
+            Self::Eth1VotesFull | Self::DepositIndex | Self::Attestation(_, AttestationInvalid::NoRoom) => {
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Why a header is invalid.
@@ -146,6 +168,9 @@ pub enum AttestationInvalid {
     /// Another source than the state's justified checkpoint.
     #[error("the source is not the justified checkpoint")]
     Source,
+    /// The state holds as many attestations as it can.
+    #[error("the state has no room for another attestation")]
+    NoRoom,
     /// Nobody attested.
     #[error("nobody attested")]
     Empty,
@@ -160,6 +185,9 @@ pub enum DepositInvalid {
     /// The proof does not lead to the deposit root.
     #[error("the proof is invalid")]
     Proof,
+    /// The state cannot take it.
+    #[error(transparent)]
+    Access(#[from] AccessError),
 }
 
 /// Why an exit is invalid.
@@ -183,4 +211,7 @@ pub enum VoluntaryExitInvalid {
     /// The signature is wrong.
     #[error("the signature is invalid")]
     Signature,
+    /// The state cannot take it.
+    #[error(transparent)]
+    Access(#[from] AccessError),
 }

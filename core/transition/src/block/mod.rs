@@ -11,7 +11,7 @@ mod proposer_slashing;
 mod randao;
 mod voluntary_exit;
 
-use types::{BeaconBlock, BeaconState};
+use types::{BeaconBlock, BeaconState, ForkName};
 
 pub use attestation::process_attestation;
 pub use attester_slashing::{check_attester_slashing, process_attester_slashing, slashable_indices};
@@ -30,6 +30,7 @@ pub use proposer_slashing::{check_proposer_slashing, process_proposer_slashing};
 pub use randao::process_randao;
 pub use voluntary_exit::{check_voluntary_exit, process_voluntary_exit};
 
+use crate::accessors::require_built;
 use crate::signatures::Signatures;
 
 /// [`process_block`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#block-processing).
@@ -38,8 +39,9 @@ pub fn process_block(
     block: &BeaconBlock,
     signatures: &mut Signatures,
 ) -> Result<(), BlockInvalid> {
+    require_built(state, ForkName::Phase0)?;
     process_block_header(state, block)?;
     process_randao(state, &block.body, signatures)?;
-    process_eth1_data(state, &block.body);
+    process_eth1_data(state, &block.body)?;
     process_operations(state, &block.body, signatures)
 }

@@ -5,6 +5,7 @@ use types::{BeaconBlockBody, BeaconState, Root};
 
 use super::BlockInvalid;
 use crate::accessors::{get_beacon_proposer_index, get_current_epoch, get_randao_mix};
+use crate::math::xor;
 use crate::signatures::{Signatures, randao_set};
 
 /// [`process_randao`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#randao).
@@ -18,9 +19,8 @@ pub fn process_randao(
         return Err(BlockInvalid::Randao);
     }
     let epoch = get_current_epoch(state);
-    let (mix, reveal) = (get_randao_mix(state, epoch), hash(&body.randao_reveal.0));
-    let mixed = std::array::from_fn(|place| mix.0[place] ^ reveal[place]);
+    let mix = xor(&get_randao_mix(state, epoch).0, &hash(&body.randao_reveal.0));
     let place = (epoch % state.spec().preset.epochs_per_historical_vector).as_usize();
-    state.randao_mixes[place] = Root::from(mixed);
+    state.randao_mixes[place] = Root::from(mix);
     Ok(())
 }
