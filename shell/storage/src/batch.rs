@@ -1,0 +1,89 @@
+//! What the core asks the disk to do: batches of operations, each applied wholly or not at all.
+
+use crate::Root;
+
+/// Operations that become durable together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Strictly greater than the sequence number of every batch stored before.
+    pub seq: u64,
+    /// Applied in this order; a later operation sees what an earlier one did.
+    pub ops: Vec<Op>,
+}
+
+/// One operation on the chain database. Putting an existing key replaces its value, deleting an
+/// absent key does nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Stores a signed block under its root and indexes it by slot.
+    PutBlock {
+        /// Root of the block.
+        root: Root,
+        /// Slot of the block.
+        slot: u64,
+        /// Root of its parent block.
+        parent: Root,
+        /// The signed block, SSZ.
+        ssz: Vec<u8>,
+    },
+    /// Removes a block and its index entry.
+    DeleteBlock {
+        /// Root of the block.
+        root: Root,
+    },
+    /// Stores a state under its root.
+    PutState {
+        /// Root of the state.
+        root: Root,
+        /// Slot of the state.
+        slot: u64,
+        /// The state, SSZ.
+        ssz: Vec<u8>,
+    },
+    /// Removes a state.
+    DeleteState {
+        /// Root of the state.
+        root: Root,
+    },
+    /// Records the block of a slot of finalized history. A slot without a block has no entry.
+    PutCanonical {
+        /// Slot of the block.
+        slot: u64,
+        /// Root of the block.
+        root: Root,
+    },
+    /// Replaces the fork-choice snapshot.
+    PutForkChoice(Vec<u8>),
+    /// Replaces the snapshot of the operation pool.
+    PutPool(Vec<u8>),
+    /// Stores a small value under a name, see [`crate::meta_key`]. Names that start with `_` belong to
+    /// the database itself and are refused.
+    PutMeta(String, Vec<u8>),
+    /// Drops what finality has made useless: every block at or below `finalized_slot` that is not in
+    /// the canonical table, and every state below it whose root is not kept. `finalized_slot` is the
+    /// slot of the finalized *block*, and the canonical table must reach it.
+    Prune {
+        /// Slot of the finalized block.
+        finalized_slot: u64,
+        /// Roots of older states to keep.
+        keep_states: Vec<Root>,
+    },
+    /// Drops finalized history: blocks and canonical entries below the slot, oldest first and at
+    /// most 4,096 of them per operation, so that a first run over a long history does not stall the
+    /// batches behind it. Repeat it to drop more.
+    DropHistory {
+        /// First slot that stays.
+        below_slot: u64,
+    },
+}
+
+impl Op {
+    /// Payload bytes, the measure by which the writer bounds what it groups.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Op::PutBlock { ssz, .. } | Op::PutState { ssz, .. } => ssz.len(),
+            Op::PutForkChoice(bytes) | Op::PutPool(bytes) | Op::PutMeta(_, bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
+}
