@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 use anyhow::{Context, anyhow, bail};
 use ssz::{Ssz, SszExt};
@@ -45,7 +44,8 @@ pub struct Case {
     /// The case within the suite.
     pub name: String,
     files: BTreeMap<String, FileData>,
-    read: Mutex<BTreeSet<String>>,
+    read: RefCell<BTreeSet<String>>,
+    unneeded: RefCell<BTreeMap<String, &'static str>>,
 }
 
 thread_local! {
@@ -55,7 +55,9 @@ thread_local! {
 impl Case {
     /// A case from its path below `tests/`, six names long.
     pub fn new(names: &[String], files: BTreeMap<String, FileData>) -> Self {
-        let [preset, fork, runner, handler, suite, name] = names else { panic!("six names make a case: {names:?}") };
+        let [preset, fork, runner, handler, suite, name] = names else {
+            panic!("six names make a case: {names:?}")
+        };
         Self {
             preset: preset.clone(),
             fork: fork.clone(),
@@ -64,13 +66,16 @@ impl Case {
             suite: suite.clone(),
             name: name.clone(),
             files,
-            read: Mutex::default(),
+            read: RefCell::default(),
+            unneeded: RefCell::default(),
         }
     }
 
     /// The case's full name.
     pub fn id(&self) -> String {
-        [&self.preset, &self.fork, &self.runner, &self.handler, &self.suite, &self.name].map(String::as_str).join("/")
+        [&self.preset, &self.fork, &self.runner, &self.handler, &self.suite, &self.name]
+            .map(String::as_str)
+            .join("/")
     }
 
     /// The fork as a value.
@@ -114,19 +119,22 @@ impl Case {
         self.files.keys().map(String::as_str)
     }
 
-    /// The files that nothing has read.
+    /// The files that were neither read nor declared unneeded.
     pub fn unread(&self) -> Vec<&str> {
-        let read = self.read.lock().expect("no reader panics");
-        self.file_names().filter(|name| !read.contains(*name)).collect()
+        let (read, unneeded) = (self.read.borrow(), self.unneeded.borrow());
+        self.file_names().filter(|name| !read.contains(*name) && !unneeded.contains_key(*name)).collect()
     }
 
-    /// Marks a file as not needed; the runner says in its documentation why.
-    pub fn declare_unneeded(&self, name: &str) {
-        self.mark(name);
+    /// Declares that a file, where the case has it, is not needed, and why.
+    pub fn declare_unneeded(&self, name: &str, why: &'static str) {
+        if self.files.contains_key(name) {
+            self.unneeded.borrow_mut().insert(name.to_owned(), why);
+        }
     }
 
-    fn mark(&self, name: &str) {
-        self.read.lock().expect("no reader panics").insert(name.to_owned());
+    /// The files that were declared unneeded, and why.
+    pub fn unneeded(&self) -> BTreeMap<String, &'static str> {
+        self.unneeded.borrow().clone()
     }
 
     /// The bytes of a file, snappy already undone.
@@ -136,7 +144,7 @@ impl Case {
             (Some(found), _) | (None, Some(found)) => found,
             (None, None) => bail!("the case has no {name}"),
         };
-        self.mark(name);
+        self.read.borrow_mut().insert(name.clone());
         let bytes = match data {
             FileData::Bytes(bytes) => bytes.clone(),
             FileData::Path(path) => std::fs::read(path).with_context(|| path.display().to_string())?,
@@ -167,5 +175,56 @@ impl Case {
     pub fn state(&self, name: &str) -> anyhow::Result<types::BeaconState> {
         types::BeaconState::decode_at(self.spec()?, self.fork_name()?, &self.bytes(name)?)
             .map_err(|error| anyhow!("{name}: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(preset: &str, fork: &str, files: &[(&str, &[u8])]) -> Case {
+        let names = [preset, fork, "runner", "handler", "suite", "name"].map(str::to_owned);
+        let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), FileData::Bytes(bytes.to_vec())));
+        Case::new(&names, files.collect())
+    }
+
+    #[test]
+    fn a_file_counts_as_read_only_once_it_is_read_or_declared() {
+        let case = case("minimal", "phase0", &[("a.yaml", b"3"), ("b.yaml", b"x"), ("c.yaml", b"")]);
+        assert_eq!(case.unread(), ["a.yaml", "b.yaml", "c.yaml"]);
+        assert_eq!(case.yaml::<u64>("a.yaml").unwrap(), 3);
+        case.declare_unneeded("c.yaml", "is empty");
+        case.declare_unneeded("d.yaml", "is not there");
+        assert_eq!(case.unread(), ["b.yaml"]);
+        assert_eq!(case.unneeded().into_iter().collect::<Vec<_>>(), [("c.yaml".to_owned(), "is empty")]);
+        assert!(case.yaml::<u64>("b.yaml").is_err());
+        assert!(case.text("d.yaml").is_err());
+    }
+
+    #[test]
+    fn a_compressed_file_is_read_under_its_plain_name() {
+        let packed = snap::raw::Encoder::new().compress_vec(&[1, 2, 3]).unwrap();
+        let case = case("minimal", "phase0", &[("state.ssz_snappy", &packed)]);
+        assert!(case.has("state.ssz"));
+        assert_eq!(case.bytes("state.ssz").unwrap(), [1, 2, 3]);
+        assert!(case.unread().is_empty());
+    }
+
+    #[test]
+    fn the_forks_up_to_that_of_the_case_begin_at_genesis() {
+        let spec = case("minimal", "bellatrix", &[]).spec().unwrap();
+        assert_eq!(spec.fork_name_at_slot(types::Slot(0)), ForkName::Bellatrix);
+        assert_eq!(spec.preset.slots_per_epoch, 8);
+        assert!(case("large", "phase0", &[]).spec().is_err());
+        assert!(case("minimal", "future", &[]).spec().is_err());
+    }
+
+    #[test]
+    fn the_config_of_the_case_itself_takes_the_place_of_the_preset_s() {
+        let text = types::Config::MINIMAL_YAML.replace("MIN_GENESIS_TIME: ", "MIN_GENESIS_TIME: 1");
+        let own = case("minimal", "phase0", &[("config.yaml", text.as_bytes())]);
+        let spec = own.spec().unwrap();
+        assert_ne!(spec.config.min_genesis_time, Spec::minimal().config.min_genesis_time);
+        assert!(own.unread().is_empty());
     }
 }

@@ -1,18 +1,26 @@
-//! Counts per preset, fork, runner and handler; failures; reasons of skipping.
+//! Counts per preset, fork, runner and handler; failures; what was skipped and why.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::case::{Case, Outcome};
 
 /// How many failures are shown in full.
 const FAILURES_SHOWN: usize = 50;
+/// How many files that belong to no case are named.
+const STRAYS_SHOWN: usize = 10;
 
 /// What a run found.
 #[derive(Debug, Default)]
 pub struct Report {
+    /// Passed, failed, skipped; by preset, fork, runner and handler.
     counts: BTreeMap<String, [usize; 3]>,
     failures: Vec<String>,
+    /// Cases by the reason why they were skipped.
     reasons: BTreeMap<String, usize>,
+    /// Files of passed cases by the reason why they were not read.
+    unneeded: BTreeMap<String, usize>,
+    strays: Vec<String>,
 }
 
 impl Report {
@@ -21,7 +29,12 @@ impl Report {
         let line = format!("{}/{}/{}/{}", case.preset, case.fork, case.runner, case.handler);
         let counts = self.counts.entry(line).or_default();
         match outcome {
-            Outcome::Passed => counts[0] += 1,
+            Outcome::Passed => {
+                counts[0] += 1;
+                for (name, why) in case.unneeded() {
+                    *self.unneeded.entry(format!("{name} {why}")).or_default() += 1;
+                }
+            }
             Outcome::Failed(why) => {
                 counts[1] += 1;
                 self.failures.push(format!("{}: {why}", case.id()));
@@ -31,6 +44,12 @@ impl Report {
                 *self.reasons.entry(why).or_default() += 1;
             }
         }
+    }
+
+    /// Names the files that belong to no case.
+    pub fn set_strays(&mut self, strays: Vec<String>) {
+        self.strays = strays;
+        self.failures.sort();
     }
 
     /// Passed, failed and skipped cases.
@@ -44,21 +63,96 @@ impl Report {
         passed > 0 && failed == 0
     }
 
-    /// Prints a line per handler, the failures, the reasons of skipping, and the totals last.
-    pub fn print(&self) {
-        for (line, [passed, failed, skipped]) in &self.counts {
-            println!("{line}: {passed} passed, {failed} failed, {skipped} skipped");
+    /// The totals in one line.
+    pub fn summary(&self) -> String {
+        counted(self.totals())
+    }
+
+    /// Totals by preset, fork and runner.
+    fn runners(&self) -> BTreeMap<&str, [usize; 3]> {
+        let mut runners: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+        for (line, counts) in &self.counts {
+            let runner = line.rsplit_once('/').map_or(line.as_str(), |(runner, _)| runner);
+            let sum = runners.entry(runner).or_default();
+            *sum = [0, 1, 2].map(|i| sum[i] + counts[i]);
+        }
+        runners
+    }
+}
+
+fn counted([passed, failed, skipped]: [usize; 3]) -> String {
+    format!("{passed} passed, {failed} failed, {skipped} skipped")
+}
+
+/// A line per handler, a line per runner, the failures, and the reasons of skipping.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (line, counts) in &self.counts {
+            writeln!(f, "{line}: {}", counted(*counts))?;
+        }
+        for (line, counts) in self.runners() {
+            writeln!(f, "all of {line}: {}", counted(counts))?;
         }
         for failure in self.failures.iter().take(FAILURES_SHOWN) {
-            println!("FAILED {failure}");
+            writeln!(f, "FAILED {failure}")?;
         }
         if self.failures.len() > FAILURES_SHOWN {
-            println!("… and {} more failures", self.failures.len() - FAILURES_SHOWN);
+            writeln!(f, "… and {} more failures", self.failures.len() - FAILURES_SHOWN)?;
         }
         for (why, count) in &self.reasons {
-            println!("skipped {count}: {why}");
+            writeln!(f, "skipped {count} cases: {why}")?;
         }
-        let [passed, failed, skipped] = self.totals();
-        println!("{passed} passed, {failed} failed, {skipped} skipped");
+        for (why, count) in &self.unneeded {
+            writeln!(f, "skipped {count} files of passed cases: {why}")?;
+        }
+        if !self.strays.is_empty() {
+            let named =
+                self.strays.iter().take(STRAYS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = if self.strays.len() > STRAYS_SHOWN { " …" } else { "" };
+            writeln!(f, "skipped {} files that belong to no case: {named}{more}", self.strays.len())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(path: &str) -> Case {
+        let names: Vec<String> = path.split('/').map(str::to_owned).collect();
+        Case::new(&names, BTreeMap::new())
+    }
+
+    #[test]
+    fn every_case_is_counted_once_under_its_handler_and_its_runner() {
+        let mut report = Report::default();
+        report.add(&case("minimal/phase0/sanity/slots/suite/a"), Outcome::Passed);
+        report.add(&case("minimal/phase0/sanity/slots/suite/b"), Outcome::Passed);
+        report.add(&case("minimal/phase0/sanity/blocks/suite/c"), Outcome::Skipped("no time".into()));
+        assert!(report.is_success());
+        report.add(&case("minimal/altair/sanity/blocks/suite/d"), Outcome::Failed("wrong".into()));
+        assert!(!report.is_success());
+        report.set_strays(vec!["README".into()]);
+        let expected = "\
+minimal/altair/sanity/blocks: 0 passed, 1 failed, 0 skipped
+minimal/phase0/sanity/blocks: 0 passed, 0 failed, 1 skipped
+minimal/phase0/sanity/slots: 2 passed, 0 failed, 0 skipped
+all of minimal/altair/sanity: 0 passed, 1 failed, 0 skipped
+all of minimal/phase0/sanity: 2 passed, 0 failed, 1 skipped
+FAILED minimal/altair/sanity/blocks/suite/d: wrong
+skipped 1 cases: no time
+skipped 1 files that belong to no case: README
+";
+        assert_eq!(report.to_string(), expected);
+        assert_eq!(report.summary(), "2 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_passed_is_no_success() {
+        let mut report = Report::default();
+        assert!(!report.is_success());
+        report.add(&case("minimal/altair/sanity/blocks/suite/d"), Outcome::Skipped("no time".into()));
+        assert!(!report.is_success());
     }
 }

@@ -8,9 +8,6 @@ fn main() -> anyhow::Result<ExitCode> {
         println!("vectors: test");
         return Ok(ExitCode::SUCCESS);
     }
-    let path = spec_tests::default_set();
-    println!("vectors: {}", path.display());
-    let report = spec_tests::run(&path)?;
-    report.print();
-    Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let (path, which) = spec_tests::default_set();
+    spec_tests::run_and_print(&path, &which)
 }

@@ -15,8 +15,7 @@ type Result = anyhow::Result<()>;
 
 /// Runs a case. A panic is a failure, and so is a file that the runner neither read nor declared.
 pub fn run_checked(case: &Case) -> Outcome {
-    // The manifest repeats the names that are the case's path.
-    case.declare_unneeded("manifest.yaml");
+    case.declare_unneeded("manifest.yaml", "repeats the names of the case's path");
     let Some(runner) = runner_of(case) else {
         return Outcome::Skipped(skip_reason(case));
     };

@@ -25,7 +25,7 @@ pub fn run(case: &Case) -> super::Result {
     let bytes = case.bytes("serialized.ssz")?;
     let root = match case.suite.as_str() {
         "valid" => {
-            case.declare_unneeded("value.yaml");
+            case.declare_unneeded("value.yaml", "holds the value of the SSZ file");
             Some(case.yaml::<Meta>("meta.yaml")?.root)
         }
         "invalid" => None,

@@ -15,7 +15,7 @@ struct Roots {
 }
 
 pub fn run(case: &Case) -> super::Result {
-    case.declare_unneeded("value.yaml");
+    case.declare_unneeded("value.yaml", "holds the value of the SSZ file");
     let ctx = case.spec()?.ctx(case.fork_name()?);
     let bytes = case.bytes("serialized.ssz")?;
     let roots: Roots = case.yaml("roots.yaml")?;
