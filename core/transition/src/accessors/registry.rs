@@ -41,20 +41,22 @@ pub fn get_total_balance(
 }
 
 /// [`get_total_active_balance`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_total_active_balance).
-/// A sum that exceeds 64 bits, which no valid block leads to, stays at the largest number; the end of the epoch then
-/// refuses the state.
-pub fn get_total_active_balance(state: &BeaconState) -> Gwei {
+/// An error where the sum exceeds 64 bits, which no valid block leads to.
+pub fn get_total_active_balance(state: &BeaconState) -> Result<Gwei, AccessError> {
     let epoch = get_current_epoch(state);
     let cell = &state.context.caches.total_active_balance;
     if let Some((_, total)) = cell.get().filter(|(of, _)| *of == epoch) {
-        return *total;
+        return Ok(*total);
     }
-    let active = state.validators.iter().filter(|validator| is_active_validator(validator, epoch));
-    let sum = active.fold(Gwei(0), |sum, validator| sum.saturating_add(validator.effective_balance));
-    let total = sum.max(Gwei(state.spec().preset.effective_balance_increment));
+    let mut sum = 0u64;
+    for validator in state.validators.iter().filter(|validator| is_active_validator(validator, epoch)) {
+        let next = sum.checked_add(validator.effective_balance.0);
+        sum = next.ok_or(AccessError::Overflow("the total active balance"))?;
+    }
+    let total = Gwei(sum.max(state.spec().preset.effective_balance_increment));
     // The cell may be taken: by another thread with the same total, or by that of another epoch.
     let _ = cell.set((epoch, total));
-    total
+    Ok(total)
 }
 
 /// The decompressed key of a validator.
