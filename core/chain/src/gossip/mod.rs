@@ -37,6 +37,9 @@ use crate::Why;
 /// The reason for ignoring what votes for a block that is not known.
 pub const BLOCK_NOT_SEEN: Why = Why("block being voted for has not been seen");
 
+/// The reason for ignoring what the head's state cannot judge.
+pub const STATE_CANNOT_TELL: Why = Why("the state cannot tell whether it is valid");
+
 /// A message that passed all rules but those of its signatures.
 #[derive(Clone, Debug)]
 pub struct Checked<F> {

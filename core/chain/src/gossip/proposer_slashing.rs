@@ -4,7 +4,7 @@ use transition::Signatures;
 use transition::block::{ProposerSlashingInvalid, check_proposer_slashing};
 use types::{BeaconState, ProposerSlashing, ValidatorIndex};
 
-use super::{Checked, Seen};
+use super::{Checked, STATE_CANNOT_TELL, Seen};
 use crate::{Verdict, Why};
 
 /// A proposer slashing that passed all rules but its signatures.
@@ -31,7 +31,9 @@ pub fn validate_proposer_slashing_gossip(
             ProposerSlashingInvalid::HeadersSame => "headers are not different",
             ProposerSlashingInvalid::NoValidator(_) => "proposer index out of range",
             ProposerSlashingInvalid::NotSlashable => "proposer is not slashable",
-            ProposerSlashingInvalid::Signature | ProposerSlashingInvalid::Access(_) => INVALID,
+            ProposerSlashingInvalid::Signature => INVALID,
+            // The fault is on this side, so nobody is to blame.
+            ProposerSlashingInvalid::Access(_) => return Verdict::Ignore(STATE_CANNOT_TELL),
         })
     })?;
     let sets = signatures.into_collected().into_iter();

@@ -4,7 +4,7 @@ use transition::Signatures;
 use transition::block::{VoluntaryExitInvalid, check_voluntary_exit};
 use types::{BeaconState, SignedVoluntaryExit, ValidatorIndex};
 
-use super::{Checked, Seen};
+use super::{Checked, STATE_CANNOT_TELL, Seen};
 use crate::{Verdict, Why};
 
 /// An exit that passed all rules but its signature.
@@ -31,6 +31,8 @@ pub fn validate_voluntary_exit_gossip(
             VoluntaryExitInvalid::NotYet(_) => "voluntary exit epoch is in the future",
             VoluntaryExitInvalid::TooYoung(_) => "validator has not been active long enough",
             VoluntaryExitInvalid::Signature => "invalid voluntary exit signature",
+            // The fault is on this side, so nobody is to blame.
+            VoluntaryExitInvalid::Access(_) => return Verdict::Ignore(STATE_CANNOT_TELL),
         })
     })?;
     let sets = signatures.into_collected().into_iter();
