@@ -96,7 +96,7 @@ impl CheckedAggregate {
         }
         seen.aggregator_epochs
             .contains(&(self.target_epoch, self.aggregator))
-            .then_some(Verdict::ignore("already seen aggregate from this aggregator for this epoch"))
+            .then_some(Verdict::ignore("already seen aggregate for this epoch and aggregator"))
     }
 
     /// Remembers the aggregate; its signatures are verified.

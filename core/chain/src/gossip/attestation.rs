@@ -62,7 +62,7 @@ pub fn validate_beacon_attestation_gossip(
     }
     let facts = CheckedAttestation { target_epoch: data.target.epoch, attester: committee[place] };
     if facts.is_seen(seen) {
-        return Err(Verdict::ignore("already seen attestation from this validator for this epoch"));
+        return Err(Verdict::ignore("already seen attestation for this epoch and validator"));
     }
     let indexed = IndexedAttestation {
         attesting_indices: vec![facts.attester],
@@ -76,7 +76,7 @@ pub fn validate_beacon_attestation_gossip(
 }
 
 /// The slot is recent, and of the target's epoch.
-pub(super) fn check_slot(state: &BeaconState, data: &AttestationData, now: Time) -> Result<(), Verdict> {
+pub(crate) fn check_slot(state: &BeaconState, data: &AttestationData, now: Time) -> Result<(), Verdict> {
     let range = state.spec().config.attestation_propagation_slot_range;
     if !is_within_slot_range(state, data.slot, range, now) {
         return Err(Verdict::ignore("attestation slot not within propagation range"));

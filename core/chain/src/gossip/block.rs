@@ -3,7 +3,9 @@
 use transition::signatures::block_set;
 use types::{BeaconState, SignedBeaconBlock, Slot, Time, ValidatorIndex};
 
-use super::{BlockStore, Checked, KnownBlock, Seen, is_not_from_future_slot};
+use super::{
+    BlockStore, Checked, FUTURE_SLOT, KnownBlock, SHUFFLING_NOT_KNOWN, Seen, is_not_from_future_slot,
+};
 use crate::{Verdict, Why};
 
 /// The reason for ignoring a block whose parent is not known; it may be kept until the parent comes.
@@ -28,7 +30,7 @@ pub fn validate_beacon_block_gossip(
 ) -> Result<Checked<CheckedBlock>, Verdict> {
     let block = &signed_block.message;
     if !is_not_from_future_slot(state, block.slot, now) {
-        return Err(Verdict::ignore("block is from a future slot"));
+        return Err(Verdict::Ignore(FUTURE_SLOT));
     }
     let finalized = store.finalized_checkpoint();
     if block.slot <= finalized.epoch.start_slot(state.spec()) {
@@ -36,7 +38,7 @@ pub fn validate_beacon_block_gossip(
     }
     let facts = CheckedBlock { slot: block.slot, proposer: block.proposer_index };
     if facts.is_seen(seen) {
-        return Err(Verdict::ignore("block is not the first valid block for this proposer and slot"));
+        return Err(Verdict::ignore("block is not the first valid block for this slot and proposer"));
     }
     if block.proposer_index.as_usize() >= state.validators.len() {
         return Err(Verdict::reject("proposer index out of range"));
@@ -57,7 +59,7 @@ pub fn validate_beacon_block_gossip(
     match store.expected_proposer(&block.parent_root, block.slot) {
         Some(expected) if expected == block.proposer_index => {}
         Some(_) => return Err(Verdict::reject("block proposer_index does not match expected proposer")),
-        None => return Err(Verdict::ignore("the shuffling of the block's slot is not available")),
+        None => return Err(Verdict::Ignore(SHUFFLING_NOT_KNOWN)),
     }
     Ok(Checked { signatures: vec![(signature, Why("invalid proposer signature"))], facts })
 }

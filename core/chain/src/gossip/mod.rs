@@ -21,6 +21,7 @@ mod voluntary_exit;
 use crypto::SignatureSet;
 
 pub use aggregate::{CheckedAggregate, is_aggregator, validate_beacon_aggregate_and_proof_gossip};
+pub(crate) use attestation::check_slot as check_attestation_slot;
 pub use attestation::{
     CheckedAttestation, compute_subnet_for_attestation, validate_beacon_attestation_gossip,
 };
@@ -39,6 +40,12 @@ pub const BLOCK_NOT_SEEN: Why = Why("block being voted for has not been seen");
 
 /// The reason for ignoring what the head's state cannot judge.
 pub const STATE_CANNOT_TELL: Why = Why("the state cannot tell whether it is valid");
+
+/// The reason for ignoring what is of a slot that has not begun.
+pub const FUTURE_SLOT: Why = Why("block is from a future slot");
+
+/// The reason for ignoring a block whose proposer cannot be told from the states at hand.
+pub const SHUFFLING_NOT_KNOWN: Why = Why("the shuffling of the block's slot is not available");
 
 /// A message that passed all rules but those of its signatures.
 #[derive(Clone, Debug)]
