@@ -46,6 +46,7 @@ pub struct Case {
     files: BTreeMap<String, FileData>,
     read: RefCell<BTreeSet<String>>,
     unneeded: RefCell<BTreeMap<String, &'static str>>,
+    notes: RefCell<Vec<String>>,
 }
 
 thread_local! {
@@ -68,6 +69,7 @@ impl Case {
             files,
             read: RefCell::default(),
             unneeded: RefCell::default(),
+            notes: RefCell::default(),
         }
     }
 
@@ -135,6 +137,16 @@ impl Case {
     /// The files that were declared unneeded, and why.
     pub fn unneeded(&self) -> BTreeMap<String, &'static str> {
         self.unneeded.borrow().clone()
+    }
+
+    /// Notes what is worth knowing, though it decides nothing.
+    pub fn note(&self, text: String) {
+        self.notes.borrow_mut().push(text);
+    }
+
+    /// What was noted.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.borrow().clone()
     }
 
     /// The bytes of a file, snappy already undone.

@@ -70,6 +70,6 @@ pub fn run(path: &Path) -> anyhow::Result<Report> {
         source.for_each(|case| give.send(case).expect("the threads live as long as this sender"))
     })?;
     let mut report = report.into_inner().expect("no case panics past run_checked");
-    report.set_strays(strays);
+    report.finish(strays);
     Ok(report)
 }

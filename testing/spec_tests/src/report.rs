@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::case::{Case, Outcome};
 
-/// How many failures are shown in full.
-const FAILURES_SHOWN: usize = 50;
+/// How many failures, and how many notes, are shown in full.
+const SHOWN: usize = 50;
 /// How many files that belong to no case are named.
 const STRAYS_SHOWN: usize = 10;
 
@@ -20,12 +20,14 @@ pub struct Report {
     reasons: BTreeMap<String, usize>,
     /// Files of passed cases by the reason why they were not read.
     unneeded: BTreeMap<String, usize>,
+    notes: Vec<String>,
     strays: Vec<String>,
 }
 
 impl Report {
     /// Adds a case.
     pub fn add(&mut self, case: &Case, outcome: Outcome) {
+        self.notes.extend(case.notes().iter().map(|note| format!("{}: {note}", case.id())));
         let line = format!("{}/{}/{}/{}", case.preset, case.fork, case.runner, case.handler);
         let counts = self.counts.entry(line).or_default();
         match outcome {
@@ -46,10 +48,11 @@ impl Report {
         }
     }
 
-    /// Names the files that belong to no case.
-    pub fn set_strays(&mut self, strays: Vec<String>) {
+    /// Ends the run: names the files that belong to no case, and sorts what threads have mixed.
+    pub fn finish(&mut self, strays: Vec<String>) {
         self.strays = strays;
         self.failures.sort();
+        self.notes.sort();
     }
 
     /// Passed, failed and skipped cases.
@@ -93,11 +96,13 @@ impl fmt::Display for Report {
         for (line, counts) in self.runners() {
             writeln!(f, "all of {line}: {}", counted(counts))?;
         }
-        for failure in self.failures.iter().take(FAILURES_SHOWN) {
-            writeln!(f, "FAILED {failure}")?;
-        }
-        if self.failures.len() > FAILURES_SHOWN {
-            writeln!(f, "… and {} more failures", self.failures.len() - FAILURES_SHOWN)?;
+        for (title, lines) in [("note", &self.notes), ("FAILED", &self.failures)] {
+            for line in lines.iter().take(SHOWN) {
+                writeln!(f, "{title} {line}")?;
+            }
+            if lines.len() > SHOWN {
+                writeln!(f, "{title}: {} more", lines.len() - SHOWN)?;
+            }
         }
         for (why, count) in &self.reasons {
             writeln!(f, "skipped {count} cases: {why}")?;
@@ -129,17 +134,20 @@ mod tests {
         let mut report = Report::default();
         report.add(&case("minimal/phase0/sanity/slots/suite/a"), Outcome::Passed);
         report.add(&case("minimal/phase0/sanity/slots/suite/b"), Outcome::Passed);
-        report.add(&case("minimal/phase0/sanity/blocks/suite/c"), Outcome::Skipped("no time".into()));
+        let skipped = case("minimal/phase0/sanity/blocks/suite/c");
+        skipped.note("is late".into());
+        report.add(&skipped, Outcome::Skipped("no time".into()));
         assert!(report.is_success());
         report.add(&case("minimal/altair/sanity/blocks/suite/d"), Outcome::Failed("wrong".into()));
         assert!(!report.is_success());
-        report.set_strays(vec!["README".into()]);
+        report.finish(vec!["README".into()]);
         let expected = "\
 minimal/altair/sanity/blocks: 0 passed, 1 failed, 0 skipped
 minimal/phase0/sanity/blocks: 0 passed, 0 failed, 1 skipped
 minimal/phase0/sanity/slots: 2 passed, 0 failed, 0 skipped
 all of minimal/altair/sanity: 0 passed, 1 failed, 0 skipped
 all of minimal/phase0/sanity: 2 passed, 0 failed, 1 skipped
+note minimal/phase0/sanity/blocks/suite/c: is late
 FAILED minimal/altair/sanity/blocks/suite/d: wrong
 skipped 1 cases: no time
 skipped 1 files that belong to no case: README

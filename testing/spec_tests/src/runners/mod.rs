@@ -1,12 +1,15 @@
 //! Which function runs a case, by runner and handler.
 
 mod bls;
+mod networking;
 mod ssz_generic;
 mod ssz_generic_types;
 mod ssz_static;
 mod transition;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use types::ForkName;
 
 use crate::case::{Case, Outcome};
 
@@ -31,19 +34,27 @@ pub fn run_checked(case: &Case) -> Outcome {
 
 fn runner_of(case: &Case) -> Option<fn(&Case) -> Result> {
     match (case.runner.as_str(), case.handler.as_str()) {
-        ("ssz_static", _) => Some(ssz_static::run),
         ("ssz_generic", _) => Some(ssz_generic::run),
         ("bls" | "bls12_381", _) => Some(bls::run),
-        _ if transition::skip_reason(case).is_none() => transition::runner_of(case),
-        _ => None,
+        ("ssz_static", _) if case.fork_name().is_ok() => Some(ssz_static::run),
+        _ if !is_fork_built(case) => None,
+        ("networking", handler) if networking::has_handler(handler) => Some(networking::run),
+        _ => transition::runner_of(case),
     }
 }
 
+/// True for forks whose rules there are.
+fn is_fork_built(case: &Case) -> bool {
+    case.fork_name().is_ok_and(|fork| fork <= ForkName::Phase0)
+}
+
 fn skip_reason(case: &Case) -> String {
-    if let (Some(_), Some(reason)) = (transition::runner_of(case), transition::skip_reason(case)) {
-        return reason;
+    match case.runner.as_str() {
+        "kzg" => "commitments to blobs, which begin in Deneb, are not built yet".into(),
+        runner if is_fork_built(case) => format!("there is no runner for {runner}/{} yet", case.handler),
+        _ if case.fork_name().is_err() => format!("the fork {} is not known", case.fork),
+        _ => format!("the rules of {} are not built yet", case.fork),
     }
-    format!("{}: no runner yet", case.runner)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -52,4 +63,53 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("without a text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::FileData;
+
+    fn outcome(path: &str, files: &[(&str, &[u8])]) -> Outcome {
+        let names: Vec<String> = path.split('/').map(str::to_owned).collect();
+        let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), FileData::Bytes(bytes.to_vec())));
+        run_checked(&Case::new(&names, files.collect()))
+    }
+
+    fn failure(path: &str, files: &[(&str, &[u8])]) -> String {
+        match outcome(path, files) {
+            Outcome::Failed(why) => why,
+            other => panic!("{other:?} is no failure"),
+        }
+    }
+
+    const BOOLEAN: &str = "general/phase0/ssz_generic/boolean/valid/true";
+    const ROOT: &[u8] = b"root: '0x0100000000000000000000000000000000000000000000000000000000000000'";
+
+    #[test]
+    fn a_case_passes_only_with_all_of_its_files_read_and_its_value_right() {
+        let value = ("value.yaml", &b"true"[..]);
+        let good = [("serialized.ssz", &[1][..]), ("meta.yaml", ROOT), value];
+        assert_eq!(outcome(BOOLEAN, &good), Outcome::Passed);
+        let other_bytes = [("serialized.ssz", &[0][..]), ("meta.yaml", ROOT), value];
+        assert!(failure(BOOLEAN, &other_bytes).starts_with("root is 0x00"));
+        let more = [good[0], good[1], good[2], ("more.yaml", b"")];
+        assert_eq!(failure(BOOLEAN, &more), "files that the runner did not read: more.yaml");
+        assert_eq!(failure(BOOLEAN, &good[..1]), "the case has no meta.yaml");
+    }
+
+    #[test]
+    fn the_text_of_a_panic_is_found() {
+        let text = panic_text(&*catch_unwind(|| panic!("number {}", 7)).unwrap_err()).to_owned();
+        assert_eq!(text, "number 7");
+    }
+
+    #[test]
+    fn what_is_not_built_is_skipped_with_the_reason_and_never_passed() {
+        let skipped = |path: &str, why: &str| assert_eq!(outcome(path, &[]), Outcome::Skipped(why.into()));
+        skipped("minimal/altair/sanity/blocks/suite/a", "the rules of altair are not built yet");
+        skipped("minimal/future/ssz_static/Fork/suite/a", "the fork future is not known");
+        skipped("minimal/phase0/sanity/dreams/suite/a", "there is no runner for sanity/dreams yet");
+        assert!(matches!(outcome("minimal/phase0/sanity/slots/suite/a", &[]), Outcome::Failed(_)));
+    }
 }

@@ -16,7 +16,7 @@ mod slots;
 
 use anyhow::{anyhow, bail, ensure};
 use serde::Deserialize;
-use types::{BeaconState, ForkName};
+use types::BeaconState;
 
 use crate::case::Case;
 
@@ -35,12 +35,6 @@ pub fn runner_of(case: &Case) -> Option<Runner> {
         ("shuffling", "core") => Some(shuffling::run),
         _ => None,
     }
-}
-
-/// Why the cases of a fork cannot run yet.
-pub fn skip_reason(case: &Case) -> Option<String> {
-    let is_built = case.fork_name().is_ok_and(|fork| fork <= ForkName::Phase0);
-    (!is_built).then(|| format!("transition logic of {} is not built yet", case.fork))
 }
 
 /// The part of `meta.yaml` that says whether signatures are checked.
