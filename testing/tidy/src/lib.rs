@@ -1,7 +1,8 @@
 //! The rules that the whole repository keeps, read from its files.
 //!
 //! ```text
-//!   Repository::read ─▶ files ─┬─▶ sizes, names, purity, modules     (Rust, parsed)
+//!   Repository::read ─▶ files ─┬─▶ sizes, names, purity, structure,   (Rust, parsed)
+//!                              │   modules
 //!                              ├─▶ packages                          (Cargo.toml)
 //!                              ├─▶ prose                             (every text file)
 //!                              └─▶ documents, commands               (README, ARCHITECTURE, .ci/run against the code)
@@ -22,6 +23,7 @@ pub mod prose;
 pub mod purity;
 mod repository;
 pub mod sizes;
+pub mod structure;
 mod tokens;
 mod violation;
 

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use tidy::commands::CommandLine;
 use tidy::sizes::Kind;
 use tidy::{
-    Repository, SourceFile, Violation, assert_none, documents, modules, names, packages, prose, purity, sizes,
+    Repository, SourceFile, Violation, assert_none, documents, modules, names, packages, prose, purity,
+    sizes, structure,
 };
 
 static REPOSITORY: LazyLock<Repository> = LazyLock::new(Repository::read);
@@ -64,6 +65,26 @@ fn the_core_has_no_clock_file_socket_thread_lock_or_chance() {
 #[test]
 fn the_core_depends_on_nothing_that_does_io() {
     assert_none(packages::impure(&packages::manifests(&REPOSITORY)));
+}
+
+#[test]
+fn functions_of_the_specification_link_to_it() {
+    assert_none(rust(structure::unlinked));
+}
+
+#[test]
+fn containers_have_no_type_parameters() {
+    assert_none(rust(structure::generic_containers));
+}
+
+#[test]
+fn the_core_hands_out_no_closures() {
+    assert_none(rust(structure::closures));
+}
+
+#[test]
+fn queues_have_a_bound() {
+    assert_none(rust(structure::unbounded));
 }
 
 #[test]
