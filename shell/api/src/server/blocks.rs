@@ -52,15 +52,32 @@ pub async fn attestations(
     Ok(Envelope::chain(found.finalized).version(place.fork).json(Value::Array(list)))
 }
 
+/// The API's form is 0x and 64 digits; older validator clients send the words themselves, at most 32 bytes of them.
+fn graffiti(text: &str) -> Result<Root, ApiError> {
+    if let Ok(root) = text.parse() {
+        return Ok(root);
+    }
+    let mut bytes = [0; 32];
+    match bytes.get_mut(..text.len()) {
+        Some(start) if !text.starts_with("0x") => start.copy_from_slice(text.as_bytes()),
+        _ => return Err(ApiError::bad_request(format!("invalid graffiti: {text:?}"))),
+    }
+    Ok(Root::from(bytes))
+}
+
 async fn produced(backend: &Shared, slot: &str, query: Option<&str>) -> Result<BeaconBlock, ApiError> {
     let query = Query::parse(query);
     let request = BlockRequest {
         slot: parsed("slot", slot)?,
         randao_reveal: query.required("randao_reveal")?,
-        graffiti: query.optional("graffiti")?.unwrap_or(Root::ZERO),
+        graffiti: query.get("graffiti").map_or(Ok(Root::ZERO), graffiti)?,
     };
     backend.produce_block(request).await
 }
+
+/// What the first versions put beside a block. It is no part of the API, but validator clients of their time (such as
+/// Lodestar 1.5.1) fail without it.
+const BLOCK_VALUE: (&str, &str) = ("block_value", "\"0\"");
 
 pub async fn produce_v1(
     State(backend): State<Shared>,
@@ -73,7 +90,8 @@ pub async fn produce_v1(
     if fork != ForkName::Phase0 {
         return Err(ApiError::bad_request(format!("a block of {fork} is produced by /eth/v2 or /eth/v3")));
     }
-    Ok(Envelope::plain().container(&headers, block.into(), backend.spec().ctx(fork)).await)
+    let envelope = Envelope::plain().with(BLOCK_VALUE.0, BLOCK_VALUE.1);
+    Ok(envelope.container(&headers, block.into(), backend.spec().ctx(fork)).await)
 }
 
 pub async fn produce_v2(
@@ -84,7 +102,8 @@ pub async fn produce_v2(
 ) -> Result<Response, ApiError> {
     let block = produced(&backend, &slot, query.as_deref()).await?;
     let fork = backend.spec().fork_name_at_slot(block.slot);
-    Ok(Envelope::plain().version(fork).container(&headers, block.into(), backend.spec().ctx(fork)).await)
+    let envelope = Envelope::plain().version(fork).with(BLOCK_VALUE.0, BLOCK_VALUE.1);
+    Ok(envelope.container(&headers, block.into(), backend.spec().ctx(fork)).await)
 }
 
 pub async fn produce_v3(
@@ -111,4 +130,23 @@ pub async fn produce_v3(
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn graffiti_may_be_32_bytes_in_hex_or_words() {
+        let digits = format!("0x{}", "ab".repeat(32));
+        assert_eq!(graffiti(&digits).unwrap(), Root::from([0xab; 32]));
+        let mut words = [0; 32];
+        words[..9].copy_from_slice(b"Interlock");
+        assert_eq!(graffiti("Interlock").unwrap(), Root::from(words));
+        assert_eq!(graffiti("").unwrap(), Root::ZERO);
+        assert_eq!(graffiti(&"x".repeat(32)).unwrap(), Root::from([b'x'; 32]));
+        for wrong in ["0x12", &"x".repeat(33)] {
+            assert_eq!(graffiti(wrong).unwrap_err().code, 400, "{wrong}");
+        }
+    }
 }
