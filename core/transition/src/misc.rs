@@ -2,8 +2,8 @@
 
 use crypto::hash;
 use types::{
-    Ctx, Domain, DomainType, Epoch, ForkData, ForkDigest, Root, SigningData, Slot, Spec, Ssz, SszExt,
-    ValidatorIndex, Version,
+    BeaconState, Ctx, Domain, DomainType, Epoch, ForkData, ForkDigest, Root, SigningData, Slot, Spec, Ssz,
+    SszExt, ValidatorIndex, Version,
 };
 
 use crate::accessors::AccessError;
@@ -55,20 +55,30 @@ pub fn compute_signing_root<T: Ssz>(object: &T, ctx: Ctx, domain: Domain) -> Roo
 
 /// [`compute_committee`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_committee):
 /// the members of the committee `index` of `count`, each shuffled by itself. Committees of a state come from
-/// [`committee_cache`](crate::accessors::committee_cache), at a fraction of the cost. `index` must be below `count`.
+/// [`committee_cache`](crate::accessors::committee_cache), at a fraction of the cost. An error where `index` is not below `count`, which is so for a count of zero.
 pub fn compute_committee(
     spec: &Spec,
     indices: &[ValidatorIndex],
     seed: &[u8; 32],
     index: u64,
     count: u64,
-) -> Vec<ValidatorIndex> {
-    assert!(index < count, "committee {index} of {count}");
+) -> Result<Vec<ValidatorIndex>, AccessError> {
     let total = indices.len() as u64;
+    // In 128 bits, which the products cannot leave.
+    let bound = |number: u64| (u128::from(total) * u128::from(number) / u128::from(count)) as u64;
+    if index >= count {
+        return Err(AccessError::CommitteeIndex { index, count });
+    }
     let place = |number| compute_shuffled_index(number, total, seed, spec.preset.shuffle_round_count);
-    (total * index / count..total * (index + 1) / count)
-        .map(|number| indices[place(number) as usize])
-        .collect()
+    Ok((bound(index)..bound(index + 1)).map(|number| indices[place(number) as usize]).collect())
+}
+
+/// [`compute_time_at_slot`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_time_at_slot),
+/// in seconds since the Unix epoch; an error where that leaves 64 bits.
+pub fn compute_time_at_slot(state: &BeaconState, slot: Slot) -> Result<u64, AccessError> {
+    let since_genesis = slot.0.checked_mul(state.spec().config.slot_duration_ms).map(|ms| ms / 1000);
+    let time = since_genesis.and_then(|seconds| state.genesis_time.checked_add(seconds));
+    time.ok_or(AccessError::Overflow("the time of a slot"))
 }
 
 /// [`compute_proposer_index`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_proposer_index):

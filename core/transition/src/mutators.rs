@@ -38,23 +38,21 @@ pub fn decrease_balance(
 /// [`initiate_validator_exit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#initiate_validator_exit);
 /// an error where there is no such validator, or no room for its epochs.
 pub fn initiate_validator_exit(state: &mut BeaconState, index: ValidatorIndex) -> Result<(), AccessError> {
-    ExitQueue::of(state)?.enter(state, index)
+    ExitQueue::default().enter(state, index)
 }
 
 /// [`slash_validator`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#slash_validator)
 /// with the proposer as the whistleblower.
 pub fn slash_validator(state: &mut BeaconState, slashed: ValidatorIndex) -> Result<(), AccessError> {
-    slash_validators(state, &[slashed])
+    slash(state, slashed, &mut ExitQueue::default())
 }
 
-/// [`slash_validator`] one after the other, with one look over the registry instead of one for each: an attester
-/// slashing may be of thousands.
-pub fn slash_validators(state: &mut BeaconState, slashed: &[ValidatorIndex]) -> Result<(), AccessError> {
-    let mut queue = ExitQueue::of(state)?;
-    slashed.iter().try_for_each(|index| slash(state, *index, &mut queue))
-}
-
-fn slash(state: &mut BeaconState, slashed: ValidatorIndex, queue: &mut ExitQueue) -> Result<(), AccessError> {
+/// [`slash_validator`] with a queue of exits that is kept: an attester slashing may be of thousands.
+pub(crate) fn slash(
+    state: &mut BeaconState,
+    slashed: ValidatorIndex,
+    queue: &mut ExitQueue,
+) -> Result<(), AccessError> {
     let preset = &state.spec().preset;
     let epoch = get_current_epoch(state);
     queue.enter(state, slashed)?;
@@ -78,16 +76,47 @@ fn slash(state: &mut BeaconState, slashed: ValidatorIndex, queue: &mut ExitQueue
 /// The end of the queue of exits: the last epoch that validators leave in, and how many do.
 ///
 /// The specification finds it anew for each exit. To look over a registry of a million takes 10 ms, so who lets many
-/// go at once keeps the queue. It is good as long as nobody else writes exit epochs.
-struct ExitQueue {
+/// go at once keeps the queue, which is found when it is first needed. It is good as long as nobody else writes exit
+/// epochs of that state: for the operations of a block, or for the end of an epoch.
+#[derive(Default)]
+pub(crate) struct ExitQueue(Option<QueueEnd>);
+
+struct QueueEnd {
     epoch: Epoch,
     churn: u64,
     churn_limit: u64,
 }
 
 impl ExitQueue {
-    fn of(state: &BeaconState) -> Result<Self, AccessError> {
+    /// Lets a validator exit that has not begun to.
+    pub(crate) fn enter(
+        &mut self,
+        state: &mut BeaconState,
+        index: ValidatorIndex,
+    ) -> Result<(), AccessError> {
         require_built(state, ForkName::Phase0)?;
+        let overflow = || AccessError::Overflow("an exit epoch");
+        let validator = state.validators.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
+        if validator.exit_epoch != FAR_FUTURE_EPOCH {
+            return Ok(());
+        }
+        let end = self.0.get_or_insert_with(|| QueueEnd::of(state));
+        if end.churn >= end.churn_limit {
+            end.epoch = Epoch(end.epoch.0.checked_add(1).ok_or_else(overflow)?);
+            end.churn = 0;
+        }
+        let delay = state.spec().config.min_validator_withdrawability_delay;
+        let withdrawable = end.epoch.0.checked_add(delay).ok_or_else(overflow)?;
+        end.churn += 1;
+        let validator = &mut state.validators[index.as_usize()];
+        validator.exit_epoch = end.epoch;
+        validator.withdrawable_epoch = Epoch(withdrawable);
+        Ok(())
+    }
+}
+
+impl QueueEnd {
+    fn of(state: &BeaconState) -> Self {
         let first = compute_activation_exit_epoch(state.spec(), get_current_epoch(state));
         let (mut epoch, mut churn) = (first, 0);
         for exit in state.validators.iter().map(|validator| validator.exit_epoch) {
@@ -97,25 +126,6 @@ impl ExitQueue {
             churn = if exit == epoch { churn + 1 } else { 1 };
             epoch = exit;
         }
-        Ok(Self { epoch, churn, churn_limit: get_validator_churn_limit(state) })
-    }
-
-    fn enter(&mut self, state: &mut BeaconState, index: ValidatorIndex) -> Result<(), AccessError> {
-        let overflow = || AccessError::Overflow("an exit epoch");
-        let validator = state.validators.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
-        if validator.exit_epoch != FAR_FUTURE_EPOCH {
-            return Ok(());
-        }
-        if self.churn >= self.churn_limit {
-            self.epoch = Epoch(self.epoch.0.checked_add(1).ok_or_else(overflow)?);
-            self.churn = 0;
-        }
-        let delay = state.spec().config.min_validator_withdrawability_delay;
-        let withdrawable = self.epoch.0.checked_add(delay).ok_or_else(overflow)?;
-        self.churn += 1;
-        let validator = &mut state.validators[index.as_usize()];
-        validator.exit_epoch = self.epoch;
-        validator.withdrawable_epoch = Epoch(withdrawable);
-        Ok(())
+        Self { epoch, churn, churn_limit: get_validator_churn_limit(state) }
     }
 }

@@ -55,14 +55,17 @@ pub fn is_valid_indexed_attestation(
 }
 
 /// [`is_valid_merkle_branch`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_valid_merkle_branch);
-/// a branch shorter than `depth` is invalid.
+/// a branch of another length than `depth` is invalid.
 pub fn is_valid_merkle_branch(leaf: Root, branch: &[Root], depth: usize, index: u64, root: Root) -> bool {
-    if branch.len() < depth {
-        return false;
-    }
-    let value = branch[..depth].iter().enumerate().fold(leaf.0, |value, (level, sibling)| {
+    branch.len() == depth && compute_merkle_branch_root(leaf, branch, index) == root
+}
+
+/// [`compute_merkle_branch_root`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_merkle_branch_root);
+/// the depth is the length of the branch.
+pub fn compute_merkle_branch_root(leaf: Root, branch: &[Root], index: u64) -> Root {
+    let value = branch.iter().enumerate().fold(leaf.0, |value, (level, sibling)| {
         let is_right = index.checked_shr(level as u32).unwrap_or(0) & 1 == 1;
         if is_right { hash_concat(&sibling.0, &value) } else { hash_concat(&value, &sibling.0) }
     });
-    value == root.0
+    Root::from(value)
 }

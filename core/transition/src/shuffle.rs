@@ -48,6 +48,12 @@ pub fn shuffle_list<T>(mut items: Vec<T>, seed: &[u8; 32], rounds: u64) -> Vec<T
     items
 }
 
+/// [`compute_shuffled_permutation`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_shuffled_permutation):
+/// where each of `count` goes.
+pub fn compute_shuffled_permutation(count: u64, seed: &[u8; 32], rounds: u64) -> Vec<u64> {
+    shuffle_list((0..count).collect(), seed, rounds)
+}
+
 fn pivot(seed: &[u8; 32], round: u8, count: u64) -> u64 {
     let mut bytes = seed.to_vec();
     bytes.push(round);
@@ -73,7 +79,7 @@ mod tests {
     fn the_list_is_shuffled_as_each_index_is() {
         for count in [0u64, 1, 2, 3, 5, 64, 255, 256, 257, 1000] {
             let seed = hash(&count.to_le_bytes());
-            let list = shuffle_list((0..count).collect(), &seed, 10);
+            let list = compute_shuffled_permutation(count, &seed, 10);
             for (place, item) in list.iter().enumerate() {
                 assert_eq!(
                     *item,

@@ -8,11 +8,11 @@ use types::constants::{
     DOMAIN_SELECTION_PROOF, DOMAIN_VOLUNTARY_EXIT,
 };
 use types::{
-    BeaconState, BlsSignature, Ctx, Domain, IndexedAttestation, SignedAggregateAndProof, SignedBeaconBlock,
-    SignedBeaconBlockHeader, SignedVoluntaryExit, Ssz, ValidatorIndex,
+    BeaconState, BlsSignature, Ctx, Domain, ForkName, IndexedAttestation, SignedAggregateAndProof,
+    SignedBeaconBlock, SignedBeaconBlockHeader, SignedVoluntaryExit, Ssz, ValidatorIndex,
 };
 
-use crate::accessors::{AccessError, get_current_epoch, get_domain, public_key};
+use crate::accessors::{AccessError, get_current_epoch, get_domain, public_key, require_built};
 use crate::misc::compute_signing_root;
 
 /// What a transition does with the signatures that it meets (all but those of deposits, which may be wrong).
@@ -101,11 +101,12 @@ pub fn indexed_attestation_set(
     Ok(set(&attestation.data, Ctx::PLAIN, domain, attestation.signature, keys.collect::<Result<_, _>>()?))
 }
 
-/// The signature of an exit.
+/// The signature of an exit. From Deneb on exits are signed in the domain of one fork, which is not built.
 pub fn voluntary_exit_set(
     state: &BeaconState,
     exit: &SignedVoluntaryExit,
 ) -> Result<SignatureSet, AccessError> {
+    require_built(state, ForkName::Capella)?;
     let domain = get_domain(state, DOMAIN_VOLUNTARY_EXIT, exit.message.epoch);
     let keys = vec![public_key(state, exit.message.validator_index)?];
     Ok(set(&exit.message, Ctx::PLAIN, domain, exit.signature, keys))

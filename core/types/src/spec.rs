@@ -103,13 +103,7 @@ impl Spec {
     }
 
     fn check(&self) -> Result<(), SettingError> {
-        if self.config.slot_duration_ms == 0 {
-            return Err(SettingError::Wrong {
-                key: "SLOT_DURATION_MS".into(),
-                value: "0".into(),
-                wanted: "a number above zero",
-            });
-        }
+        self.check_numbers()?;
         for (earlier, later) in ForkName::ALL.into_iter().zip(ForkName::ALL.into_iter().skip(1)) {
             if self.fork_epoch(later) < self.fork_epoch(earlier) {
                 return Err(SettingError::Contradiction(format!(
@@ -125,6 +119,52 @@ impl Spec {
                     "{earlier} and {later} have the same fork version {}",
                     self.fork_version(later)
                 )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what the rules would divide by zero with, or take more memory for than there is: every function after
+    /// this one relies on it.
+    fn check_numbers(&self) -> Result<(), SettingError> {
+        const LENGTH_MAX: u64 = 1 << 32;
+        let (config, preset) = (&self.config, &self.preset);
+        let lengths = [
+            ("SLOTS_PER_EPOCH", preset.slots_per_epoch),
+            ("SLOTS_PER_HISTORICAL_ROOT", preset.slots_per_historical_root),
+            ("EPOCHS_PER_HISTORICAL_VECTOR", preset.epochs_per_historical_vector),
+            ("EPOCHS_PER_SLASHINGS_VECTOR", preset.epochs_per_slashings_vector),
+            ("EPOCHS_PER_ETH1_VOTING_PERIOD", preset.epochs_per_eth1_voting_period),
+            ("MAX_COMMITTEES_PER_SLOT", preset.max_committees_per_slot),
+            ("MAX_ATTESTATIONS", preset.max_attestations),
+        ];
+        let divisors = [
+            ("SLOT_DURATION_MS", config.slot_duration_ms),
+            ("CHURN_LIMIT_QUOTIENT", config.churn_limit_quotient),
+            ("TARGET_COMMITTEE_SIZE", preset.target_committee_size),
+            ("EFFECTIVE_BALANCE_INCREMENT", preset.effective_balance_increment),
+            ("HYSTERESIS_QUOTIENT", preset.hysteresis_quotient),
+            ("PROPOSER_REWARD_QUOTIENT", preset.proposer_reward_quotient),
+            ("WHISTLEBLOWER_REWARD_QUOTIENT", preset.whistleblower_reward_quotient),
+            ("INACTIVITY_PENALTY_QUOTIENT", preset.inactivity_penalty_quotient),
+            ("MIN_SLASHING_PENALTY_QUOTIENT", preset.min_slashing_penalty_quotient),
+        ];
+        // The number of a round is one byte of what is hashed, and a seed comes from a mix that is still kept.
+        let others = [
+            ("SHUFFLE_ROUND_COUNT", preset.shuffle_round_count, 255),
+            (
+                "MIN_SEED_LOOKAHEAD",
+                preset.min_seed_lookahead,
+                preset.epochs_per_historical_vector.saturating_sub(1),
+            ),
+        ];
+        let lengths = lengths.map(|(key, value)| (key, value, 1, LENGTH_MAX));
+        let divisors = divisors.map(|(key, value)| (key, value, 1, u64::MAX));
+        let others = others.map(|(key, value, most)| (key, value, 0, most));
+        for (key, value, least, most) in lengths.into_iter().chain(divisors).chain(others) {
+            if !(least..=most).contains(&value) {
+                let wanted = if value == 0 { "a number above zero" } else { "a smaller number" };
+                return Err(SettingError::Wrong { key: key.into(), value: value.to_string(), wanted });
             }
         }
         Ok(())
@@ -259,6 +299,33 @@ mod tests {
         let text = "PRESET_BASE: 'minimal'\nALTAIR_FORK_EPOCH: 5\nBELLATRIX_FORK_EPOCH: 4\n";
         let error = Spec::from_yaml(text, None).unwrap_err();
         assert_eq!(error.to_string(), "BELLATRIX_FORK_EPOCH is 4, before ALTAIR_FORK_EPOCH at 5");
+    }
+
+    #[test]
+    fn numbers_that_nothing_can_be_divided_by_are_refused_with_their_key() {
+        let refused = |preset: &str, config: &str| {
+            let config = format!("PRESET_BASE: 'mine'\n{config}");
+            Spec::from_yaml(&config, Some(preset)).unwrap_err().to_string()
+        };
+        let minimal = Preset::MINIMAL_YAML;
+        assert_eq!(
+            refused(minimal, "CHURN_LIMIT_QUOTIENT: 0\n"),
+            "CHURN_LIMIT_QUOTIENT is \"0\", expected a number above zero"
+        );
+        assert!(refused(minimal, "SLOT_DURATION_MS: 0\n").starts_with("SLOT_DURATION_MS is"));
+        for (good, bad) in [
+            ("\nSLOTS_PER_EPOCH: 8", "\nSLOTS_PER_EPOCH: 0"),
+            ("\nTARGET_COMMITTEE_SIZE: 4", "\nTARGET_COMMITTEE_SIZE: 0"),
+            ("\nEPOCHS_PER_HISTORICAL_VECTOR: 64", "\nEPOCHS_PER_HISTORICAL_VECTOR: 0"),
+            ("\nEPOCHS_PER_HISTORICAL_VECTOR: 64", "\nEPOCHS_PER_HISTORICAL_VECTOR: 99999999999"),
+            ("\nSHUFFLE_ROUND_COUNT: 10", "\nSHUFFLE_ROUND_COUNT: 256"),
+            ("\nMIN_SEED_LOOKAHEAD: 1", "\nMIN_SEED_LOOKAHEAD: 64"),
+        ] {
+            assert!(minimal.contains(good), "{good}");
+            let (key, value) = bad.trim().split_once(": ").unwrap();
+            let error = refused(&minimal.replace(good, bad), "");
+            assert!(error.starts_with(&format!("{key} is \"{value}\"")), "{bad}: {error}");
+        }
     }
 
     #[test]

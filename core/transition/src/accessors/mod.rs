@@ -69,6 +69,14 @@ pub enum AccessError {
     /// A registry entry whose key is no key.
     #[error("the key of validator {0} is no valid public key")]
     BadPubkey(ValidatorIndex),
+    /// There are fewer committees.
+    #[error("there is no committee {index} of {count}")]
+    CommitteeIndex {
+        /// The committee asked for.
+        index: u64,
+        /// How many there are.
+        count: u64,
+    },
     /// The rules of the fork are not implemented.
     #[error("the transition of {0} is not built yet")]
     ForkNotBuilt(ForkName),

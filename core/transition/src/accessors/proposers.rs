@@ -39,10 +39,11 @@ fn compute_proposers(
     let spec = state.spec();
     let active = get_active_validator_indices(state, epoch);
     let first = epoch.start_slot(spec).0;
-    (first..first + spec.preset.slots_per_epoch)
-        .map(|slot| {
+    (0..spec.preset.slots_per_epoch)
+        .map(|place| {
             let mut bytes = epoch_seed.to_vec();
-            bytes.extend_from_slice(&slot.to_le_bytes());
+            // Wraps in the last epoch of all only, for slots that do not exist.
+            bytes.extend_from_slice(&first.wrapping_add(place).to_le_bytes());
             let balance_of = |index: ValidatorIndex| state.validators[index.as_usize()].effective_balance.0;
             compute_proposer_index(spec, &active, &hash(&bytes), balance_of)
         })

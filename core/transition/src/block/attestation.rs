@@ -24,9 +24,8 @@ pub fn process_attestation(
     if data.target.epoch != data.slot.epoch(spec) {
         return Err(AttestationInvalid::TargetNotOfSlot);
     }
-    let in_time = data.slot + spec.preset.min_attestation_inclusion_delay <= state.slot
-        && state.slot <= data.slot + spec.preset.slots_per_epoch;
-    if !in_time {
+    let in_time = spec.preset.min_attestation_inclusion_delay..=spec.preset.slots_per_epoch;
+    if !state.slot.0.checked_sub(data.slot.0).is_some_and(|delay| in_time.contains(&delay)) {
         return Err(AttestationInvalid::InclusionSlot(data.slot));
     }
     // Finds the committee, and that its size is that of the bits.

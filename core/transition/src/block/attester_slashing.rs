@@ -4,7 +4,7 @@ use types::{AttesterSlashing, BeaconState, ValidatorIndex};
 
 use super::AttesterSlashingInvalid;
 use crate::accessors::get_current_epoch;
-use crate::mutators::slash_validators;
+use crate::mutators::{ExitQueue, slash};
 use crate::predicates::{has_valid_indices, is_slashable_attestation_data, is_slashable_validator};
 use crate::signatures::{Signatures, indexed_attestation_set};
 
@@ -52,6 +52,16 @@ pub fn process_attester_slashing(
     slashing: &AttesterSlashing,
     signatures: &mut Signatures,
 ) -> Result<(), AttesterSlashingInvalid> {
+    slash_attesters(state, slashing, signatures, &mut ExitQueue::default())
+}
+
+/// [`process_attester_slashing`] with the queue of exits that the block's operations share.
+pub(super) fn slash_attesters(
+    state: &mut BeaconState,
+    slashing: &AttesterSlashing,
+    signatures: &mut Signatures,
+    exits: &mut ExitQueue,
+) -> Result<(), AttesterSlashingInvalid> {
     let slashed = check_attester_slashing(state, slashing, signatures)?;
-    Ok(slash_validators(state, &slashed)?)
+    Ok(slashed.into_iter().try_for_each(|index| slash(state, index, exits))?)
 }

@@ -1,11 +1,13 @@
 //! The lists of operations in a block.
 
-use types::{BeaconBlockBody, BeaconState};
+use types::{BeaconBlockBody, BeaconState, ForkName};
 
-use super::{
-    BlockInvalid, process_attestation, process_attester_slashing, process_deposit, process_proposer_slashing,
-    process_voluntary_exit,
-};
+use super::attester_slashing::slash_attesters;
+use super::proposer_slashing::slash_proposer;
+use super::voluntary_exit::let_exit;
+use super::{BlockInvalid, process_attestation, process_deposit};
+use crate::accessors::require_built;
+use crate::mutators::ExitQueue;
 use crate::signatures::Signatures;
 
 /// [`process_operations`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#operations).
@@ -14,18 +16,21 @@ pub fn process_operations(
     body: &BeaconBlockBody,
     signatures: &mut Signatures,
 ) -> Result<(), BlockInvalid> {
+    // Capella has another list.
+    require_built(state, ForkName::Bellatrix)?;
     let waiting = state.eth1_data.deposit_count.checked_sub(state.eth1_deposit_index);
     let due = waiting.ok_or(BlockInvalid::DepositIndex)?.min(state.spec().preset.max_deposits);
     let found = body.deposits.len() as u64;
     if found != due {
         return Err(BlockInvalid::DepositCount { found, due });
     }
+    let mut exits = ExitQueue::default();
     for (place, slashing) in body.proposer_slashings.iter().enumerate() {
-        process_proposer_slashing(state, slashing, signatures)
+        slash_proposer(state, slashing, signatures, &mut exits)
             .map_err(|error| BlockInvalid::ProposerSlashing(place, error))?;
     }
     for (place, slashing) in body.attester_slashings.iter().enumerate() {
-        process_attester_slashing(state, slashing, signatures)
+        slash_attesters(state, slashing, signatures, &mut exits)
             .map_err(|error| BlockInvalid::AttesterSlashing(place, error))?;
     }
     for (place, attestation) in body.attestations.iter().enumerate() {
@@ -36,7 +41,7 @@ pub fn process_operations(
         process_deposit(state, deposit).map_err(|error| BlockInvalid::Deposit(place, error))?;
     }
     for (place, exit) in body.voluntary_exits.iter().enumerate() {
-        process_voluntary_exit(state, exit, signatures)
+        let_exit(state, exit, signatures, &mut exits)
             .map_err(|error| BlockInvalid::VoluntaryExit(place, error))?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use types::{BeaconState, ProposerSlashing};
 
 use super::ProposerSlashingInvalid;
 use crate::accessors::get_current_epoch;
-use crate::mutators::slash_validator;
+use crate::mutators::{ExitQueue, slash};
 use crate::predicates::is_slashable_validator;
 use crate::signatures::{Signatures, header_set};
 
@@ -44,6 +44,16 @@ pub fn process_proposer_slashing(
     slashing: &ProposerSlashing,
     signatures: &mut Signatures,
 ) -> Result<(), ProposerSlashingInvalid> {
+    slash_proposer(state, slashing, signatures, &mut ExitQueue::default())
+}
+
+/// [`process_proposer_slashing`] with the queue of exits that the block's operations share.
+pub(super) fn slash_proposer(
+    state: &mut BeaconState,
+    slashing: &ProposerSlashing,
+    signatures: &mut Signatures,
+    exits: &mut ExitQueue,
+) -> Result<(), ProposerSlashingInvalid> {
     check_proposer_slashing(state, slashing, signatures)?;
-    Ok(slash_validator(state, slashing.signed_header_1.message.proposer_index)?)
+    Ok(slash(state, slashing.signed_header_1.message.proposer_index, exits)?)
 }

@@ -5,7 +5,7 @@ use types::{BeaconState, ForkName, SignedVoluntaryExit};
 
 use super::VoluntaryExitInvalid;
 use crate::accessors::{get_current_epoch, require_built};
-use crate::mutators::initiate_validator_exit;
+use crate::mutators::ExitQueue;
 use crate::predicates::is_active_validator;
 use crate::signatures::{Signatures, voluntary_exit_set};
 
@@ -45,6 +45,16 @@ pub fn process_voluntary_exit(
     exit: &SignedVoluntaryExit,
     signatures: &mut Signatures,
 ) -> Result<(), VoluntaryExitInvalid> {
+    let_exit(state, exit, signatures, &mut ExitQueue::default())
+}
+
+/// [`process_voluntary_exit`] with the queue of exits that the block's operations share.
+pub(super) fn let_exit(
+    state: &mut BeaconState,
+    exit: &SignedVoluntaryExit,
+    signatures: &mut Signatures,
+    exits: &mut ExitQueue,
+) -> Result<(), VoluntaryExitInvalid> {
     check_voluntary_exit(state, exit, signatures)?;
-    Ok(initiate_validator_exit(state, exit.message.validator_index)?)
+    Ok(exits.enter(state, exit.message.validator_index)?)
 }

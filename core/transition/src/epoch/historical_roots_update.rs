@@ -1,12 +1,14 @@
 //! Commits to the block and state roots that are about to be written over.
 
-use types::{BeaconState, HistoricalBatch, SszExt};
+use types::{BeaconState, ForkName, HistoricalBatch, SszExt};
 
 use super::EpochError;
-use crate::accessors::get_current_epoch;
+use crate::accessors::{get_current_epoch, require_built};
 
 /// [`process_historical_roots_update`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#historical-roots-updates).
 pub fn process_historical_roots_update(state: &mut BeaconState) -> Result<(), EpochError> {
+    // Capella keeps summaries instead.
+    require_built(state, ForkName::Bellatrix)?;
     let preset = &state.spec().preset;
     let next_epoch = get_current_epoch(state) + 1;
     // Not the quotient of the two: a preset may have more slots in an epoch than roots in the vector.

@@ -15,6 +15,7 @@
 //!
 //! [Specification](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#epoch-processing)
 
+mod components;
 mod deltas;
 mod effective_balance_updates;
 mod error;
@@ -34,6 +35,11 @@ mod tests;
 
 use types::{BeaconState, ForkName};
 
+pub use components::{
+    get_base_reward, get_eligible_validator_indices, get_matching_head_attestations,
+    get_matching_source_attestations, get_matching_target_attestations, get_proposer_reward,
+    get_unslashed_attesting_indices,
+};
 pub use deltas::{
     Deltas, get_attestation_deltas, get_finality_delay, get_head_deltas, get_inactivity_penalty_deltas,
     get_inclusion_delay_deltas, get_source_deltas, get_target_deltas, is_in_inactivity_leak,

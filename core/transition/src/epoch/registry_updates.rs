@@ -1,12 +1,13 @@
 //! Validators enter the activation queue, are activated, or are ejected for want of balance.
 
 use types::constants::FAR_FUTURE_EPOCH;
-use types::{BeaconState, Epoch, Validator};
+use types::{BeaconState, Epoch, ValidatorIndex};
 
 use super::{EpochError, EpochSummary};
 use crate::accessors::{
     compute_activation_exit_epoch, is_active_validator, is_eligible_for_activation_queue,
 };
+use crate::mutators::ExitQueue;
 
 /// [`process_registry_updates`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#registry-updates).
 pub fn process_registry_updates(state: &mut BeaconState, summary: &EpochSummary) -> Result<(), EpochError> {
@@ -15,11 +16,9 @@ pub fn process_registry_updates(state: &mut BeaconState, summary: &EpochSummary)
         state.validators[index].activation_eligibility_epoch = summary.current_epoch + 1;
     }
     let churn_limit = churn_limit(state, summary);
-    if !found.ejected.is_empty() {
-        let mut queue = ExitQueue::new(state, summary.current_epoch, churn_limit);
-        for index in found.ejected {
-            queue.enter(state, index)?;
-        }
+    let mut exits = ExitQueue::default();
+    for index in found.ejected {
+        exits.enter(state, ValidatorIndex(index as u64))?;
     }
     let activation_epoch = compute_activation_exit_epoch(state.spec(), summary.current_epoch);
     for index in first_in_queue(found.activation_queue, churn_limit) {
@@ -80,46 +79,11 @@ fn churn_limit(state: &BeaconState, summary: &EpochSummary) -> u64 {
     config.min_per_epoch_churn_limit.max(summary.active_validators / config.churn_limit_quotient)
 }
 
-/// The end of the exit queue, kept while many validators exit at once:
-/// [`initiate_validator_exit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#initiate_validator_exit)
-/// looks over the whole registry for each of them.
-struct ExitQueue {
-    epoch: Epoch,
-    churn: u64,
-    churn_limit: u64,
-}
-
-impl ExitQueue {
-    fn new(state: &BeaconState, current_epoch: Epoch, churn_limit: u64) -> Self {
-        let exits =
-            |validator: &Validator| Some(validator.exit_epoch).filter(|epoch| *epoch != FAR_FUTURE_EPOCH);
-        let first = compute_activation_exit_epoch(state.spec(), current_epoch);
-        let epoch = state.validators.iter().filter_map(exits).fold(first, Epoch::max);
-        let churn = state.validators.iter().filter(|validator| validator.exit_epoch == epoch).count() as u64;
-        Self { epoch, churn, churn_limit }
-    }
-
-    /// Lets a validator that has not begun to exit do so.
-    fn enter(&mut self, state: &mut BeaconState, index: usize) -> Result<(), EpochError> {
-        let overflow = || EpochError::Overflow("an exit epoch");
-        if self.churn >= self.churn_limit {
-            self.epoch = Epoch(self.epoch.0.checked_add(1).ok_or_else(overflow)?);
-            self.churn = 0;
-        }
-        self.churn += 1;
-        let delay = state.spec().config.min_validator_withdrawability_delay;
-        let withdrawable_epoch = self.epoch.0.checked_add(delay).ok_or_else(overflow)?;
-        let validator = &mut state.validators[index];
-        validator.exit_epoch = self.epoch;
-        validator.withdrawable_epoch = Epoch(withdrawable_epoch);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::{ForkName, Gwei, Slot, Spec};
+    use crate::accessors::AccessError;
+    use types::{ForkName, Gwei, Slot, Spec, Validator};
 
     fn state(count: usize) -> BeaconState {
         let spec = Spec::minimal();
@@ -208,6 +172,6 @@ mod tests {
         let mut state = state(3);
         state.validators[0].exit_epoch = FAR_FUTURE_EPOCH - 1;
         state.validators[1].effective_balance = Gwei(0);
-        assert_eq!(process(&mut state), Err(EpochError::Overflow("an exit epoch")));
+        assert_eq!(process(&mut state), Err(AccessError::Overflow("an exit epoch").into()));
     }
 }

@@ -220,3 +220,34 @@ fn an_attestation_for_a_committee_or_slot_out_of_reach_is_refused() {
     state.previous_epoch_attestations[0].data.slot = Slot(u64::MAX);
     assert!(matches!(process_epoch(&mut state), Err(EpochError::Access(_))));
 }
+
+#[test]
+fn questions_about_single_validators_have_the_answers_of_the_summary() {
+    let mut state = full_state();
+    state.previous_epoch_attestations[1].data.beacon_block_root = root(77);
+    state.previous_epoch_attestations[2].data.target.root = root(78);
+    state.validators[9].slashed = true;
+    let summary = EpochSummary::new(&state).unwrap();
+    type Matching = fn(&BeaconState, Epoch) -> Result<Vec<&PendingAttestation>, EpochError>;
+    for (flag, matching) in [
+        (ValidatorFlags::PREVIOUS_SOURCE, get_matching_source_attestations as Matching),
+        (ValidatorFlags::PREVIOUS_TARGET, get_matching_target_attestations),
+        (ValidatorFlags::PREVIOUS_HEAD, get_matching_head_attestations),
+    ] {
+        let mut expected: Vec<ValidatorIndex> = Vec::new();
+        for vote in matching(&state, Epoch(2)).unwrap() {
+            expected.extend(&*get_beacon_committee(&state, vote.data.slot, vote.data.index).unwrap());
+        }
+        expected.retain(|index| !state.validators[index.as_usize()].slashed);
+        expected.sort_unstable();
+        assert_eq!(get_unslashed_attesting_indices(&summary, flag), expected);
+    }
+    assert!(get_matching_source_attestations(&state, Epoch(1)).is_err());
+    assert_eq!(get_eligible_validator_indices(&summary).len() as u64, COUNT);
+    let deltas = get_source_deltas(&state, &summary).unwrap();
+    // Who is slashed loses the base reward.
+    assert_eq!(deltas.penalties[9], get_base_reward(&state, ValidatorIndex(9)).unwrap());
+    let proposer_reward = get_proposer_reward(&state, ValidatorIndex(9)).unwrap();
+    assert_eq!(proposer_reward, deltas.penalties[9] / state.spec().preset.proposer_reward_quotient);
+    assert!(get_base_reward(&state, ValidatorIndex(COUNT)).is_err());
+}
