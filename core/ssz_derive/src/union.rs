@@ -12,6 +12,13 @@ struct Choice<'a> {
     selector: LitInt,
 }
 
+/// The options of a union, column by column, as the repetitions of `quote` want them.
+struct Columns<'a> {
+    names: Vec<&'a Ident>,
+    types: Vec<&'a Type>,
+    selectors: Vec<&'a LitInt>,
+}
+
 pub fn derive(input: &DeriveInput, data: &DataEnum) -> syn::Result<TokenStream> {
     let options = data.variants.iter().map(|variant| match &variant.fields {
         Fields::Unnamed(fields) if fields.unnamed.len() == 1 => Ok(Choice {
@@ -25,11 +32,14 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> syn::Result<TokenStream> 
     let options: Vec<Choice> = options.collect::<syn::Result<_>>()?;
     let first = options.first().ok_or_else(|| syn::Error::new_spanned(input, "a union needs an option"))?;
     let (default_name, default_type) = (first.name, first.ty);
-    let names: Vec<_> = options.iter().map(|option| option.name).collect();
-    let types: Vec<_> = options.iter().map(|option| option.ty).collect();
-    let selectors: Vec<_> = options.iter().map(|option| &option.selector).collect();
+    let columns = Columns {
+        names: options.iter().map(|option| option.name).collect(),
+        types: options.iter().map(|option| option.ty).collect(),
+        selectors: options.iter().map(|option| &option.selector).collect(),
+    };
+    let (bytes, root, json) = (columns.bytes(), columns.root(), columns.json());
+    let schema = columns.schema(&input.ident.to_string());
     let name = &input.ident;
-    let title = name.to_string();
     Ok(quote! {
         impl Default for #name {
             fn default() -> Self {
@@ -38,6 +48,22 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> syn::Result<TokenStream> 
         }
 
         impl ::ssz::Ssz for #name {
+            fn default_in(shape: &::ssz::Shape, ctx: &::ssz::Ctx) -> Self {
+                Self::#default_name(<#default_type as ::ssz::Ssz>::default_in(shape, ctx))
+            }
+
+            #bytes
+            #root
+            #json
+            #schema
+        }
+    })
+}
+
+impl Columns<'_> {
+    fn bytes(&self) -> TokenStream {
+        let Self { names, types, selectors } = self;
+        quote! {
             fn fixed_len(_: &::ssz::Shape, _: &::ssz::Ctx) -> Option<usize> {
                 None
             }
@@ -68,7 +94,12 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> syn::Result<TokenStream> 
                     other => Err(::ssz::DecodeErrorKind::Selector(other).into()),
                 }
             }
+        }
+    }
 
+    fn root(&self) -> TokenStream {
+        let Self { names, selectors, .. } = self;
+        quote! {
             fn root(&self, shape: &::ssz::Shape, ctx: &::ssz::Ctx) -> ::ssz::Root {
                 match self {
                     #(Self::#names(value) => {
@@ -76,11 +107,12 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> syn::Result<TokenStream> 
                     })*
                 }
             }
+        }
+    }
 
-            fn default_in(shape: &::ssz::Shape, ctx: &::ssz::Ctx) -> Self {
-                Self::#default_name(<#default_type as ::ssz::Ssz>::default_in(shape, ctx))
-            }
-
+    fn json(&self) -> TokenStream {
+        let Self { names, types, selectors } = self;
+        quote! {
             fn write_json(&self, out: &mut String, shape: &::ssz::Shape, ctx: &::ssz::Ctx) {
                 match self {
                     #(Self::#names(value) => {
@@ -102,11 +134,16 @@ pub fn derive(input: &DeriveInput, data: &DataEnum) -> syn::Result<TokenStream> 
                     other => Err(::ssz::JsonError::new(format!("unknown union selector {other}"))),
                 }
             }
+        }
+    }
 
+    fn schema(&self, title: &str) -> TokenStream {
+        let Self { types, selectors, .. } = self;
+        quote! {
             fn schema(shape: &::ssz::Shape, ctx: &::ssz::Ctx) -> ::ssz::Schema {
                 let options = vec![#((#selectors, <#types as ::ssz::Ssz>::schema(shape, ctx)),)*];
                 ::ssz::Schema::Union { name: #title, options }
             }
         }
-    })
+    }
 }

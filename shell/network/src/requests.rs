@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use libp2p::PeerId;
 
 use crate::event::{Metadata, NetworkEvent, ResponseFailure, goodbye};
-use crate::reqresp::handler::{FromStreams, OutboundId};
+use crate::reqresp::peer_streams::{FromStreams, OutboundId};
 use crate::reqresp::protocol::{Method, Protocol, code};
 use crate::reqresp::replies::{Reply, ReplySender};
 use crate::wire::{Purpose, Wire};

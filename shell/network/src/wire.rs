@@ -20,7 +20,7 @@ use crate::gossip::config::{GRAYLIST_THRESHOLD, topic_score_params};
 use crate::gossip::message_id::MessageId;
 use crate::metrics::Metrics;
 use crate::peers::{BAN_SCORE, PeerBook};
-use crate::reqresp::handler::OutboundId;
+use crate::reqresp::peer_streams::OutboundId;
 use crate::reqresp::protocol::Method;
 use crate::reqresp::replies::OpenRequests;
 

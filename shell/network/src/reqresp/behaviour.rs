@@ -13,8 +13,8 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 
-use super::handler::{Ask, FromStreams, OutboundId, PeerStreams};
 use super::limits::PeerLimits;
+use super::peer_streams::{Ask, FromStreams, OutboundId, PeerStreams};
 use super::protocol::Method;
 use super::streams::Rules;
 use crate::event::ResponseFailure;

@@ -4,8 +4,8 @@
 
 pub(crate) mod behaviour;
 pub(crate) mod codec;
-pub(crate) mod handler;
 pub(crate) mod limits;
+pub(crate) mod peer_streams;
 pub(crate) mod protocol;
 pub(crate) mod replies;
 pub(crate) mod streams;

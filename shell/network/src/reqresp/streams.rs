@@ -9,8 +9,8 @@ use libp2p::Stream;
 use tokio::time::timeout;
 
 use super::codec::{self, Chunk, CodecError};
-use super::handler::{FromStreams, OutboundId};
 use super::limits::{PeerLimits, Slot};
+use super::peer_streams::{FromStreams, OutboundId};
 use super::protocol::{Protocol, code};
 use super::replies::{REPLY_QUEUE, Reply};
 use crate::config::RequestLimits;

@@ -9,7 +9,7 @@ use libp2p::{Transport, noise, tcp};
 
 use super::*;
 use crate::behaviour::{Behaviour, BehaviourEvent, mplex};
-use crate::reqresp::handler::FromStreams;
+use crate::reqresp::peer_streams::FromStreams;
 use crate::reqresp::protocol::Method;
 use crate::reqresp::replies::Reply;
 
