@@ -6,6 +6,7 @@ mod ssz_generic;
 mod ssz_generic_types;
 mod ssz_static;
 mod transition;
+mod written;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,13 +1,15 @@
 //! [`ssz_generic`](https://github.com/ethereum/consensus-specs/tree/master/tests/formats/ssz_generic): the rules of SSZ
 //! on types of their own, valid and invalid.
 //!
-//! `value.yaml` holds the same value as `serialized.ssz` for clients without a decoder; it is not needed.
+//! `value.yaml` shows the value as text, which must be what the value's JSON says too.
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::Deserialize;
+use serde_json::Value;
 use ssz::{Bits, BoundRef, Ctx, Shape, Ssz, Uint256};
 
 use super::ssz_generic_types::*;
+use super::written;
 use crate::case::Case;
 
 #[derive(Deserialize)]
@@ -15,23 +17,29 @@ struct Meta {
     root: String,
 }
 
-/// What a case expects: a root, or refusal.
+/// What a case expects: a value, or refusal.
 struct Expected<'a> {
     bytes: &'a [u8],
-    root: Option<String>,
+    valid: Option<Valid>,
+}
+
+/// What valid bytes mean.
+struct Valid {
+    root: String,
+    /// The value as text.
+    written: Value,
 }
 
 pub fn run(case: &Case) -> super::Result {
     let bytes = case.bytes("serialized.ssz")?;
-    let root = match case.suite.as_str() {
+    let valid = match case.suite.as_str() {
         "valid" => {
-            case.declare_unneeded("value.yaml", "holds the value of the SSZ file");
-            Some(case.yaml::<Meta>("meta.yaml")?.root)
+            Some(Valid { root: case.yaml::<Meta>("meta.yaml")?.root, written: case.yaml("value.yaml")? })
         }
         "invalid" => None,
         other => bail!("no suite {other}"),
     };
-    let expected = Expected { bytes: &bytes, root };
+    let expected = Expected { bytes: &bytes, valid };
     let parts: Vec<&str> = case.name.split('_').collect();
     match case.handler.as_str() {
         "boolean" => expected.check::<bool>(&Shape::Plain),
@@ -70,11 +78,11 @@ impl Expected<'_> {
         let ctx = &Ctx::PLAIN;
         // A vector of no elements is no type, so that whatever bytes are given are invalid.
         if shape.is_vector() && shape.vector_length(ctx) == Some(0) {
-            ensure!(self.root.is_none(), "a vector without elements is not a type");
+            ensure!(self.valid.is_none(), "a vector without elements is not a type");
             return Ok(());
         }
         let decoded = T::decode(self.bytes, shape, ctx);
-        let Some(root) = &self.root else {
+        let Some(Valid { root, written }) = &self.valid else {
             return decoded.map_or(Ok(()), |value| Err(anyhow!("invalid bytes were taken as {value:?}")));
         };
         let value = decoded.context("valid bytes were refused")?;
@@ -86,9 +94,10 @@ impl Expected<'_> {
         ensure!(found.to_string() == *root, "root is {found}, expected {root}");
         let mut json = String::new();
         value.write_json(&mut json, shape, ctx);
-        let again = T::read_json(&serde_json::from_str(&json)?, shape, ctx).context("JSON")?;
+        let json: Value = serde_json::from_str(&json)?;
+        let again = T::read_json(&json, shape, ctx).context("JSON")?;
         ensure!(again == value, "another value after JSON");
-        Ok(())
+        written::check(&json, written)
     }
 
     fn element(&self, name: &str, shape: &Shape) -> super::Result {

@@ -47,7 +47,7 @@ pub struct ComplexTestStruct {
 #[derive(Clone, Debug, Default, PartialEq, Ssz)]
 pub struct ProgressiveTestStruct {
     #[ssz(list(progressive))]
-    A: Vec<u8>,
+    A: Bytes,
     #[ssz(list(progressive))]
     B: ssz::List<u64>,
     #[ssz(list(progressive))]
