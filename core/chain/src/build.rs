@@ -8,9 +8,7 @@ use pool::{AttestationPool, OperationPool};
 use transition::accessors::get_beacon_proposer_index;
 use transition::block::process_block;
 use transition::{Signatures, process_slots};
-use types::{
-    BeaconBlock, BeaconBlockBody, BeaconState, BlsSignature, Eth1Data, Root, Slot, SszExt,
-};
+use types::{BeaconBlock, BeaconBlockBody, BeaconState, BlsSignature, Eth1Data, Root, Slot, SszExt};
 
 /// What a block is built from.
 #[derive(Debug)]

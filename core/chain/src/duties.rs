@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use transition::accessors::{
-    committee_cache, get_beacon_proposer_indices, get_block_root_at_slot,
-};
+use transition::accessors::{committee_cache, get_beacon_proposer_indices, get_block_root_at_slot};
 use transition::process_slots;
 use types::constants::GENESIS_EPOCH;
 use types::{
@@ -104,7 +102,8 @@ impl View {
             return Err(ViewError::SlotOutOfRange { slot, current: self.current_slot });
         }
         // For a slot that is over, the vote is for the block that was the head then.
-        let head_root = self.block_root_at(slot).ok_or(ViewError::HeadBehind { head: self.head.slot, wanted: slot })?;
+        let head_root =
+            self.block_root_at(slot).ok_or(ViewError::HeadBehind { head: self.head.slot, wanted: slot })?;
         let epoch = slot.epoch(spec);
         let state = self.head_state_at(epoch)?;
         if committee_cache(&state, epoch).map_err(fault)?.range(slot, index.0).is_none() {
@@ -234,7 +233,8 @@ impl View {
         let behind = ViewError::HeadBehind { head: self.head.slot, wanted: epoch.start_slot(spec) };
         if self.head.state.slot.epoch(spec) > epoch {
             // The block may be off the recent ones; the state of the epoch's last block knows the same.
-            let last = self.block_root_at((epoch + 1).start_slot(spec).saturating_sub(1)).ok_or(behind.clone())?;
+            let last =
+                self.block_root_at((epoch + 1).start_slot(spec).saturating_sub(1)).ok_or(behind.clone())?;
             let state = self.states.get(&last).filter(is_within);
             return state.cloned().ok_or(behind);
         }

@@ -118,8 +118,7 @@ fn execute(
         process_slots(&mut state, message.slot).map_err(fault)?;
     }
     let mut signatures = Signatures::Collect(Vec::new());
-    if proposer_signatures == ProposerSignatures::Unverified
-        && !signatures.take(|| block_set(&state, &block))
+    if proposer_signatures == ProposerSignatures::Unverified && !signatures.take(|| block_set(&state, &block))
     {
         return Err(fault(TransitionError::BlockSignature));
     }

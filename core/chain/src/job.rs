@@ -132,7 +132,8 @@ impl VerifySignatures {
         let invalid = find_invalid(&sets, self.seed);
         let mut start = 0;
         for (result, length) in results.iter_mut().zip(lengths) {
-            *result = invalid.iter().find(|place| (start..start + length).contains(*place)).map(|at| at - start);
+            *result =
+                invalid.iter().find(|place| (start..start + length).contains(*place)).map(|at| at - start);
             start += length;
         }
         results
@@ -178,10 +179,11 @@ pub(crate) fn replay(
 /// The balances of a justified checkpoint's state.
 pub(crate) fn justified_balances(state: &BeaconState) -> Result<Arc<JustifiedBalances>, String> {
     let epoch = get_current_epoch(state);
-    let balance = |validator: &types::Validator| match is_active_validator(validator, epoch) && !validator.slashed {
-        true => validator.effective_balance,
-        false => Gwei(0),
-    };
+    let balance =
+        |validator: &types::Validator| match is_active_validator(validator, epoch) && !validator.slashed {
+            true => validator.effective_balance,
+            false => Gwei(0),
+        };
     let effective = state.validators.iter().map(balance).collect();
     let total = get_total_active_balance(state).map_err(|error| error.to_string())?;
     let balances = JustifiedBalances::new(effective, total);

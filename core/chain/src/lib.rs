@@ -17,22 +17,34 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod aside;
 mod build;
+mod chain;
+mod checking;
 mod command;
 mod duties;
 mod event;
 mod execute;
+pub mod gossip;
+mod head;
+mod import;
+mod incoming;
 mod input;
 mod job;
-pub mod gossip;
+mod ledger;
 pub mod limits;
 mod liveness;
 mod output;
+mod production;
+mod publishing;
 mod start;
+mod states;
 mod store;
 mod verdict;
 mod view;
+mod work;
 
+pub use chain::Chain;
 pub use command::{Command, ItemFailure, PublishOutcome, Reply};
 pub use duties::{AttesterDuty, Duties, ProposerDuty, ViewError};
 pub use event::Event;

@@ -8,14 +8,20 @@ pub const PENDING_BLOCKS_MAX: usize = 128;
 /// Later ones are dropped.
 pub const PENDING_BLOCKS_OF_PROPOSER_MAX: usize = 2;
 
+/// Slots after which a gossip block no longer waits for its parent: sync finds it.
+pub const PENDING_BLOCK_SLOTS: u64 = 64;
+
 /// Gossip blocks that wait for the start of their slot. Later ones are dropped.
 pub const EARLY_BLOCKS_MAX: usize = 32;
 
 /// Roots of blocks that were found invalid. When full, the oldest is forgotten: its children are then looked at again.
 pub const INVALID_ROOTS_MAX: usize = 1024;
 
-/// Blocks in import or waiting for their turn. Further gossip blocks are dropped, further segments fail.
+/// Gossip blocks in import or waiting for their turn. Further ones are dropped.
 pub const IMPORTS_MAX: usize = 64;
+
+/// Import jobs at once: one may be long, of sync, and must not keep a block of the present waiting.
+pub const IMPORT_JOBS_MAX: usize = 2;
 
 /// Blocks that one import job executes, of a segment.
 pub const SEGMENT_CHUNK: usize = 16;
@@ -72,6 +78,14 @@ pub const COMMANDS_MAX: usize = 256;
 
 /// Items in one command of the API.
 pub const COMMAND_ITEMS_MAX: usize = 4096;
+
+/// Batches under way to the disk above which no snapshot is put into a batch: the journal tells the same until the disk
+/// has caught up.
+pub const UNWRITTEN_BATCHES_MAX: u64 = 16;
+
+/// Slots that the head's state is advanced by ahead of need, at most. A head further behind means that the node is
+/// syncing, and the work would be in vain.
+pub const ADVANCE_SLOTS_MAX: u64 = 1024;
 
 /// Above this size a snapshot is written once an epoch and not with every block, in bytes.
 pub const SNAPSHOT_EVERY_BLOCK_BYTES: usize = 1 << 20;

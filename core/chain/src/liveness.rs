@@ -37,7 +37,8 @@ impl Liveness {
     /// True where the validator was seen attesting in the epoch, which must be one of the last three.
     pub fn is_live(&self, epoch: Epoch, validator: ValidatorIndex) -> bool {
         let (of, words) = &self.epochs[epoch.as_usize() % EPOCHS];
-        *of == epoch && words.get(validator.as_usize() / 64).is_some_and(|bits| bits >> (validator.0 % 64) & 1 == 1)
+        *of == epoch
+            && words.get(validator.as_usize() / 64).is_some_and(|bits| bits >> (validator.0 % 64) & 1 == 1)
     }
 }
 

@@ -1,11 +1,22 @@
 //! How a chain begins: from an anchor that is trusted, or from what an earlier run stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use types::{BeaconState, Root, SignedBeaconBlock};
+use fork_choice::{AnchorBlock, ForkChoice};
+use transition::genesis::genesis_block;
+use types::{BeaconState, Gwei, Root, SignedBeaconBlock, Spec, SszExt, Time};
 
-use crate::LoadedState;
+use crate::aside::Aside;
+use crate::chain::{Chain, Published};
+use crate::gossip::Seen;
+use crate::head::head_of;
+use crate::import::Imports;
+use crate::job::{justified_balances, replay};
+use crate::ledger::{Ledger, read_snapshot};
+use crate::states::{Rank, States};
+use crate::work::Work;
+use crate::{Counters, GenesisInfo, Input, LoadedState, PoolsView, StoreOp, View};
 
 /// What an operator may choose, and what only the shell can draw.
 #[derive(Clone, Debug)]
@@ -82,4 +93,163 @@ pub enum StartError {
         /// What went wrong.
         why: String,
     },
+}
+
+impl StoredStart {
+    /// The blocks whose post-states a restart from this snapshot needs: the head's. Others are loaded as they are
+    /// asked for.
+    pub fn needs(snapshot: &[u8]) -> Result<Vec<Root>, StartError> {
+        read_snapshot(snapshot).map(|(preface, _)| vec![preface.head])
+    }
+}
+
+impl Chain {
+    /// A chain that begins as `start` says. Its first outputs may be there at once; `now` is the shell's clock.
+    pub fn new(
+        spec: &'static Spec,
+        config: ChainConfig,
+        start: Start,
+        now: Time,
+    ) -> Result<Self, StartError> {
+        match start {
+            Start::Anchor { state, block } => Self::from_anchor(spec, config, state, block, now),
+            Start::Restored(stored) => Self::from_storage(spec, config, stored, now),
+        }
+    }
+
+    fn from_anchor(
+        spec: &'static Spec,
+        config: ChainConfig,
+        state: Arc<BeaconState>,
+        block: Option<Arc<SignedBeaconBlock>>,
+        now: Time,
+    ) -> Result<Self, StartError> {
+        let (fork, expected) = (state.fork_name(), spec.fork_name_at_slot(state.slot));
+        if fork != expected {
+            return Err(StartError::WrongFork { state: fork.as_str(), network: expected.as_str() });
+        }
+        let block = block.unwrap_or_else(|| Arc::new(genesis_block(&state)));
+        let message = &block.message;
+        let state_root = state.state_root();
+        if message.state_root != state_root {
+            return Err(StartError::AnchorMismatch { block: message.state_root, state: state_root });
+        }
+        let balances = justified_balances(&state).map_err(StartError::UnusableState)?;
+        if balances.total_active() == Gwei(0) {
+            return Err(StartError::UnusableState("it has no active validators".to_owned()));
+        }
+        let root = message.hash_tree_root(state.ctx());
+        let anchor = AnchorBlock {
+            slot: message.slot,
+            root,
+            parent_root: message.parent_root,
+            proposer_index: message.proposer_index,
+            state_root,
+            justified: state.current_justified_checkpoint.clone(),
+            finalized: state.finalized_checkpoint.clone(),
+        };
+        let genesis_time = Time(state.genesis_time.saturating_mul(1000));
+        let mut fork_choice = ForkChoice::new(spec, anchor, genesis_time);
+        let checkpoint = fork_choice.justified_checkpoint().clone();
+        fork_choice
+            .set_justified_balances(&checkpoint, balances)
+            .map_err(|error| StartError::UnusableState(error.to_string()))?;
+        let mut chain = Self::assemble(spec, config, fork_choice, (root, state.clone()), Ledger::default());
+        chain.keep_block(root, block.clone());
+        chain.ledger.finalized = checkpoint.clone();
+        chain.ledger.push(StoreOp::PutBlock { root, block: block.clone() });
+        chain.record_state(root, &state);
+        chain.ledger.push(StoreOp::Finalize { checkpoint, canonical: vec![(block.message.slot, root)] });
+        chain.flush();
+        chain.handle(now, Input::Tick);
+        Ok(chain)
+    }
+
+    fn from_storage(
+        spec: &'static Spec,
+        config: ChainConfig,
+        stored: StoredStart,
+        now: Time,
+    ) -> Result<Self, StartError> {
+        let StoredStart { snapshot, mut states, journal } = stored;
+        let (preface, bytes) = read_snapshot(&snapshot)?;
+        let fork_choice =
+            ForkChoice::restore(spec, bytes).map_err(|error| StartError::Snapshot(error.to_string()))?;
+        let root = preface.head;
+        if !fork_choice.contains(&root) || !fork_choice.contains(&preface.finalized.root) {
+            return Err(StartError::Snapshot("a block that it names is not in it".to_owned()));
+        }
+        let loaded = states.remove(&root).ok_or(StartError::MissingState(root))?;
+        let blocks = loaded.blocks;
+        let state = replay(loaded.state, &blocks).map_err(|why| StartError::Replay { root, why })?;
+        let expected = fork_choice.block(&root).map(|node| node.state_root).unwrap_or_default();
+        if state.state_root() != expected {
+            return Err(StartError::Replay { root, why: "the post-state has another root".to_owned() });
+        }
+        let epoch = fork_choice.get_current_store_epoch();
+        let ledger = Ledger::resumed(preface, snapshot.len(), epoch);
+        let mut chain = Self::assemble(spec, config, fork_choice, (root, state), ledger);
+        for block in blocks {
+            let root = block.message.hash_tree_root(spec.ctx_at_slot(block.message.slot));
+            chain.keep_block(root, block);
+        }
+        chain.import_journal(journal);
+        chain.handle(now, Input::Tick);
+        Ok(chain)
+    }
+
+    fn assemble(
+        spec: &'static Spec,
+        config: ChainConfig,
+        fork_choice: ForkChoice,
+        (root, state): (Root, Arc<BeaconState>),
+        ledger: Ledger,
+    ) -> Self {
+        let genesis = GenesisInfo {
+            time: fork_choice.genesis_time(),
+            validators_root: state.genesis_validators_root,
+            fork_version: spec.fork_version(types::ForkName::Phase0),
+        };
+        let head = head_of(&fork_choice, root, state.clone());
+        let view = View {
+            spec,
+            genesis,
+            time: fork_choice.time(),
+            current_slot: fork_choice.get_current_slot(),
+            head: head.clone(),
+            justified: fork_choice.justified_checkpoint().clone(),
+            finalized: fork_choice.finalized_checkpoint().clone(),
+            finalized_state: None,
+            fork_choice: Arc::default(),
+            blocks: Arc::default(),
+            states: Arc::default(),
+            pools: PoolsView::default(),
+            liveness: Arc::default(),
+            counters: Counters::default(),
+        };
+        let mut states = States::default();
+        states.insert(root, state, |_| Rank::Pinned);
+        Self {
+            spec,
+            config,
+            genesis,
+            now: fork_choice.time(),
+            slot: fork_choice.get_current_slot(),
+            fork_choice,
+            head,
+            seen: Seen::default(),
+            pools: PoolsView::default(),
+            liveness: Arc::default(),
+            states,
+            blocks: Arc::default(),
+            imports: Imports::default(),
+            aside: Aside::default(),
+            work: Work::default(),
+            commands: BTreeMap::new(),
+            ledger,
+            counters: Counters::default(),
+            outputs: VecDeque::new(),
+            published: Published { view: Arc::new(view), is_stale: true, is_fork_choice_stale: true },
+        }
+    }
 }

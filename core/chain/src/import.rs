@@ -1,0 +1,433 @@
+//! Blocks on their way into fork choice: what waits, what runs, and what comes of it.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use fork_choice::{BlockFacts, BlockInvalid, ExecutionStatus, Imported, Origin};
+use types::{BeaconState, Root, SignedBeaconBlock, SszExt, Time};
+
+use crate::chain::Chain;
+use crate::execute::{ExecutedBlock, ProposerSignatures, Stopped};
+use crate::limits::{
+    IMPORT_JOBS_MAX, IMPORTS_MAX, INVALID_ROOTS_MAX, RECENT_BLOCKS_MAX, SEGMENT_CHUNK, SEGMENTS_MAX,
+};
+use crate::states::{Rank, StateKey};
+use crate::work::Purpose;
+use crate::{
+    CommandId, Event, ExecuteBlocks, Executed, Job, Output, Priority, PublishOutcome, SegmentId,
+    SegmentOutcome,
+};
+
+/// Blocks in import, and what is known of blocks that are not in fork choice.
+#[derive(Debug, Default)]
+pub(crate) struct Imports {
+    waiting: VecDeque<Import>,
+    /// Blocks between their rules and their import.
+    in_flight: BTreeSet<Root>,
+    invalid: BTreeSet<Root>,
+    /// The same, oldest first.
+    invalid_order: VecDeque<Root>,
+}
+
+/// Blocks to be imported, each the parent of the next.
+#[derive(Debug)]
+pub(crate) struct Import {
+    blocks: VecDeque<(Root, Arc<SignedBeaconBlock>)>,
+    source: Source,
+    arrived: Time,
+    proposer_signatures: ProposerSignatures,
+    /// The place of the first of `blocks` in the segment that was given.
+    at: usize,
+    imported: usize,
+}
+
+/// Who waits for an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Gossip,
+    Command(CommandId),
+    Segment(SegmentId),
+    /// Blocks that an earlier run imported after its last snapshot.
+    Journal,
+}
+
+impl Import {
+    /// A block whose proposer's signature is verified.
+    pub fn verified(root: Root, block: Arc<SignedBeaconBlock>, source: Source, arrived: Time) -> Self {
+        Self {
+            blocks: VecDeque::from([(root, block)]),
+            source,
+            arrived,
+            proposer_signatures: ProposerSignatures::Verified,
+            at: 0,
+            imported: 0,
+        }
+    }
+
+    /// True for blocks of sync or of an earlier run.
+    pub fn is_segment(&self) -> bool {
+        matches!(self.source, Source::Segment(_) | Source::Journal)
+    }
+}
+
+impl Imports {
+    pub fn is_invalid(&self, root: &Root) -> bool {
+        self.invalid.contains(root)
+    }
+
+    pub fn is_in_flight(&self, root: &Root) -> bool {
+        self.in_flight.contains(root)
+    }
+
+    pub fn take_off(&mut self, root: Root) {
+        self.in_flight.insert(root);
+    }
+
+    pub fn land(&mut self, root: &Root) {
+        self.in_flight.remove(root);
+    }
+
+    fn mark_invalid(&mut self, root: Root) {
+        if self.invalid.insert(root) {
+            self.invalid_order.push_back(root);
+        }
+        if self.invalid_order.len() > INVALID_ROOTS_MAX
+            && let Some(oldest) = self.invalid_order.pop_front()
+        {
+            self.invalid.remove(&oldest);
+        }
+    }
+
+    fn segments(&self) -> usize {
+        self.waiting.iter().filter(|import| import.is_segment()).count()
+    }
+}
+
+impl Chain {
+    /// Takes the blocks of sync, after the checks that need no state.
+    pub(crate) fn take_segment(&mut self, id: SegmentId, blocks: Vec<Arc<SignedBeaconBlock>>) {
+        let given = blocks.len();
+        match self.check_segment(blocks) {
+            Ok(blocks) if blocks.is_empty() => {
+                self.end_import(Source::Segment(id), SegmentOutcome::Imported { count: 0 });
+            }
+            Ok(blocks) => self.import(Import {
+                at: given - blocks.len(),
+                blocks,
+                source: Source::Segment(id),
+                arrived: self.now,
+                proposer_signatures: ProposerSignatures::Unverified,
+                imported: 0,
+            }),
+            Err(outcome) => self.end_import(Source::Segment(id), outcome),
+        }
+    }
+
+    /// The blocks of a segment that are new, with their roots.
+    fn check_segment(
+        &self,
+        blocks: Vec<Arc<SignedBeaconBlock>>,
+    ) -> Result<VecDeque<(Root, Arc<SignedBeaconBlock>)>, SegmentOutcome> {
+        let mut new: VecDeque<(Root, Arc<SignedBeaconBlock>)> = VecDeque::new();
+        for (at, block) in blocks.into_iter().enumerate() {
+            let message = &block.message;
+            let root = message.hash_tree_root(self.spec.ctx_at_slot(message.slot));
+            let invalid = |why: &str| SegmentOutcome::Invalid { at, root, why: why.to_owned() };
+            if let Some((parent, before)) = new.back() {
+                if message.parent_root != *parent {
+                    return Err(invalid("the block is no child of the one before it"));
+                }
+                if message.slot <= before.message.slot {
+                    return Err(invalid("the block is not after the one before it"));
+                }
+            }
+            if self.fork_choice.contains(&root) {
+                // What led to it is known as well, or was pruned with finality.
+                new.clear();
+                continue;
+            }
+            if self.imports.is_invalid(&root) || self.imports.is_invalid(&message.parent_root) {
+                return Err(invalid("the block, or its parent, was found invalid before"));
+            }
+            if message.slot > self.slot {
+                return Err(invalid("the block is of a future slot"));
+            }
+            new.push_back((root, block));
+        }
+        Ok(new)
+    }
+
+    /// Puts blocks in line.
+    pub(crate) fn import(&mut self, import: Import) {
+        let is_full = match import.is_segment() {
+            true => self.imports.segments() >= SEGMENTS_MAX,
+            false => self.imports.waiting.len() >= IMPORTS_MAX + SEGMENTS_MAX,
+        };
+        if is_full {
+            self.counters.overflows += 1;
+            return self.import_failed(import, "too many blocks wait for their import".to_owned());
+        }
+        self.imports.waiting.push_back(import);
+    }
+
+    /// Starts the imports whose turn it is: those of the present before those of sync.
+    pub(crate) fn run_imports(&mut self) {
+        let mut later = VecDeque::new();
+        let (segments, blocks): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.imports.waiting).into_iter().partition(Import::is_segment);
+        let mut is_segment_stuck = self.work.is_segment_running();
+        for import in blocks.into_iter().chain(segments) {
+            let is_segment = import.is_segment();
+            let has_room = self.work.imports_running() < IMPORT_JOBS_MAX && !(is_segment && is_segment_stuck);
+            let waits = match has_room {
+                true => self.try_import(import),
+                false => Some(import),
+            };
+            // Segments keep their order, for one is often the parent of the next.
+            is_segment_stuck |= is_segment && (waits.is_some() || self.work.is_segment_running());
+            later.extend(waits);
+        }
+        // What the attempts themselves put in line comes last.
+        later.append(&mut self.imports.waiting);
+        self.imports.waiting = later;
+    }
+
+    /// Starts an import, or ends it where it cannot succeed. Gives it back where it has to wait.
+    fn try_import(&mut self, mut import: Import) -> Option<Import> {
+        while import.blocks.front().is_some_and(|(root, _)| self.fork_choice.contains(root)) {
+            let landed = import.blocks.pop_front();
+            landed.iter().for_each(|(root, _)| self.imports.land(root));
+            import.at += 1;
+        }
+        let Some((_, first)) = import.blocks.front() else {
+            let count = import.imported;
+            self.end_import(import.source, SegmentOutcome::Imported { count });
+            return None;
+        };
+        let parent = first.message.parent_root;
+        if self.imports.is_in_flight(&parent) && !self.fork_choice.contains(&parent) {
+            return Some(import);
+        }
+        if let Err(invalid) = self.fork_choice.may_import(first.message.slot, &parent) {
+            self.cannot_import(import, invalid);
+            return None;
+        }
+        let Some(pre_state) = self.pre_state(&parent, &first.message) else {
+            if self.want_state(StateKey::Post(parent)) {
+                return Some(import);
+            }
+            self.import_failed(import, "the parent's state is not available".to_owned());
+            return None;
+        };
+        let chunk = import.blocks.len().min(SEGMENT_CHUNK);
+        let job = ExecuteBlocks {
+            pre_state,
+            blocks: import.blocks.iter().take(chunk).cloned().collect(),
+            proposer_signatures: import.proposer_signatures,
+            seed: self.job_seed(),
+        };
+        let priority = if import.is_segment() { Priority::Sync } else { Priority::Block };
+        self.start(Purpose::Import(import), priority, Job::ExecuteBlocks(job));
+        None
+    }
+
+    /// The parent's post-state, advanced towards the block where that was done ahead of need.
+    fn pre_state(&self, parent: &Root, block: &types::BeaconBlock) -> Option<Arc<BeaconState>> {
+        let advanced = self.head.advanced.as_ref().filter(|state| state.slot <= block.slot);
+        if *parent == self.head.root {
+            return Some(advanced.unwrap_or(&self.head.state).clone());
+        }
+        self.states.get(parent).cloned()
+    }
+
+    fn cannot_import(&mut self, import: Import, invalid: BlockInvalid) {
+        let (root, at) = (import.blocks[0].0, import.at);
+        match invalid {
+            BlockInvalid::ParentUnknown if import.imported == 0 => {
+                self.land_all(&import);
+                self.end_import(import.source, SegmentOutcome::UnknownParent);
+            }
+            BlockInvalid::ParentUnknown | BlockInvalid::StoreFull => {
+                self.import_failed(import, invalid.to_string())
+            }
+            _ => {
+                self.land_all(&import);
+                self.end_import(
+                    import.source,
+                    SegmentOutcome::Invalid { at, root, why: invalid.to_string() },
+                );
+            }
+        }
+    }
+
+    fn land_all(&mut self, import: &Import) {
+        import.blocks.iter().for_each(|(root, _)| self.imports.land(root));
+    }
+
+    /// Ends an import for which nobody is to blame.
+    pub(crate) fn import_failed(&mut self, import: Import, why: String) {
+        self.land_all(&import);
+        self.end_import(import.source, SegmentOutcome::Failed(why));
+    }
+
+    /// Fails the imports that wait for the state of a block.
+    pub(crate) fn imports_without_state(&mut self, parent: &Root) {
+        let (stuck, waiting) =
+            std::mem::take(&mut self.imports.waiting).into_iter().partition(|import: &Import| {
+                import.blocks.front().is_some_and(|(_, b)| b.message.parent_root == *parent)
+            });
+        self.imports.waiting = waiting;
+        for import in VecDeque::into_iter(stuck) {
+            self.import_failed(import, "the parent's state is not available".to_owned());
+        }
+    }
+
+    fn end_import(&mut self, source: Source, outcome: SegmentOutcome) {
+        match (source, outcome) {
+            (Source::Segment(id), outcome) => self.outputs.push_back(Output::SegmentDone(id, outcome)),
+            (Source::Command(id), SegmentOutcome::Imported { .. }) => {
+                self.block_reply(id, PublishOutcome::Imported)
+            }
+            (Source::Command(id), SegmentOutcome::Invalid { why, .. } | SegmentOutcome::Failed(why)) => {
+                self.block_reply(id, PublishOutcome::BroadcastOnly(why));
+            }
+            (Source::Command(id), SegmentOutcome::UnknownParent) => {
+                self.block_reply(id, PublishOutcome::BroadcastOnly("the parent is not known".to_owned()));
+            }
+            (Source::Journal, SegmentOutcome::Imported { .. }) | (Source::Gossip, _) => {}
+            (Source::Journal, outcome) => {
+                self.fault(format!("stored blocks cannot be imported again: {outcome:?}"))
+            }
+        }
+    }
+
+    /// Takes in what an import job found, and goes on with the rest of the segment.
+    pub(crate) fn executed(&mut self, mut import: Import, executed: Executed) {
+        for block in executed.valid {
+            let root = block.root;
+            if let Err(invalid) = self.enter(block, import.arrived) {
+                self.settle();
+                return self.cannot_import(import, invalid);
+            }
+            import.blocks.pop_front();
+            import.at += 1;
+            import.imported += 1;
+            self.imports.land(&root);
+        }
+        self.settle();
+        match executed.stopped {
+            None if import.blocks.is_empty() => {
+                let count = import.imported;
+                self.end_import(import.source, SegmentOutcome::Imported { count });
+            }
+            None => self.imports.waiting.push_front(import),
+            Some(Stopped::Fault(why)) => {
+                self.fault(format!("a block cannot be executed: {why}"));
+                self.import_failed(import, why);
+            }
+            Some(Stopped::Invalid(why)) => self.found_invalid(import, why),
+        }
+    }
+
+    fn found_invalid(&mut self, import: Import, why: String) {
+        self.land_all(&import);
+        self.counters.blocks_invalid += 1;
+        let (at, root) = (import.at, import.blocks[0].0);
+        let mut descendants = vec![root];
+        while let Some(root) = descendants.pop() {
+            self.imports.mark_invalid(root);
+            // They were judged when they were put aside.
+            descendants.extend(self.aside.orphans_of(&root).into_iter().map(|(orphan, _)| orphan));
+            for vote in self.aside.votes_for(&root) {
+                self.judge(&vote, crate::Verdict::reject("block being voted for failed validation"));
+            }
+        }
+        self.end_import(import.source, SegmentOutcome::Invalid { at, root, why });
+    }
+
+    /// Puts a valid block into fork choice, memory and storage, and takes up what waited for it.
+    fn enter(&mut self, executed: ExecutedBlock, arrived: Time) -> Result<(), BlockInvalid> {
+        let ExecutedBlock { root, block, state, .. } = &executed;
+        let message = &block.message;
+        let facts = BlockFacts {
+            slot: message.slot,
+            root: *root,
+            parent_root: message.parent_root,
+            proposer_index: message.proposer_index,
+            state_root: message.state_root,
+            justified: state.current_justified_checkpoint.clone(),
+            finalized: state.finalized_checkpoint.clone(),
+            unrealized_justified: executed.unrealized_justified.clone(),
+            unrealized_finalized: executed.unrealized_finalized.clone(),
+            arrived,
+            execution: ExecutionStatus::Irrelevant,
+        };
+        if self.fork_choice.on_block(&facts)? == Imported::AlreadyKnown {
+            return Ok(());
+        }
+        for (vote, attesters) in &executed.votes {
+            // A vote in a block may be for a block that was pruned, or never seen here; it counts for nothing.
+            let _ = self.fork_choice.on_attestation(vote, attesters, Origin::Block);
+            let liveness = Arc::make_mut(&mut self.liveness);
+            attesters.iter().for_each(|attester| liveness.saw(vote.target.epoch, *attester));
+        }
+        if let Err(invalid) = self.fork_choice.on_attester_slashing(&executed.equivocators) {
+            self.fault(format!("fork choice refuses the slashing of a valid block: {invalid}"));
+        }
+        self.keep_state(*root, state.clone());
+        self.keep_block(*root, block.clone());
+        self.record_block(*root, block, state);
+        self.counters.blocks_imported += 1;
+        self.outputs.push_back(Output::Event(Event::Block { slot: message.slot, block: *root }));
+        self.published.is_stale = true;
+        self.published.is_fork_choice_stale = true;
+        for incoming in self.aside.votes_for(root) {
+            self.take(incoming);
+        }
+        for (_, incoming) in self.aside.orphans_of(root) {
+            self.take(incoming);
+        }
+        Ok(())
+    }
+
+    /// Keeps a post-state in memory.
+    pub(crate) fn keep_state(&mut self, root: Root, state: Arc<BeaconState>) {
+        let (spec, store, head) = (self.spec, &self.fork_choice, self.head.root);
+        let pinned = [head, store.justified_checkpoint().root, store.finalized_checkpoint().root];
+        let recent = self.slot.epoch(spec).saturating_sub(crate::limits::BOUNDARY_EPOCHS);
+        let rank = |root: &Root| match store.block(root) {
+            _ if pinned.contains(root) => Rank::Pinned,
+            Some(node) if node.slot.epoch(spec) >= recent => {
+                let parent = store.block(&node.parent_root);
+                let is_first = parent.is_none_or(|parent| parent.slot.epoch(spec) < node.slot.epoch(spec));
+                if is_first { Rank::Boundary } else { Rank::Ordinary }
+            }
+            _ => Rank::Ordinary,
+        };
+        self.states.insert(root, state, rank);
+        self.published.is_stale = true;
+    }
+
+    /// Keeps a block in memory for readers.
+    pub(crate) fn keep_block(&mut self, root: Root, block: Arc<SignedBeaconBlock>) {
+        let blocks = Arc::make_mut(&mut self.blocks);
+        blocks.insert(root, block);
+        while blocks.len() > RECENT_BLOCKS_MAX {
+            let oldest = blocks.iter().min_by_key(|(root, block)| (block.message.slot, **root));
+            let Some(oldest) = oldest.map(|(root, _)| *root) else { return };
+            blocks.remove(&oldest);
+        }
+    }
+
+    /// The import of blocks that an earlier run had imported after its last snapshot.
+    pub(crate) fn import_journal(&mut self, blocks: Vec<Arc<SignedBeaconBlock>>) {
+        // The journal holds branches one after another, so that each block is an import of its own.
+        for block in blocks {
+            let root = block.message.hash_tree_root(self.spec.ctx_at_slot(block.message.slot));
+            self.imports.waiting.push_back(Import {
+                proposer_signatures: ProposerSignatures::Unverified,
+                ..Import::verified(root, block, Source::Journal, self.now)
+            });
+        }
+    }
+}
