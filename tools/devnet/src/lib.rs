@@ -1,1 +1,50 @@
-//! devnet
+//! Whole networks on one machine: genesis, processes, progress, finality, and nodes that are killed on purpose.
+//!
+//! ```text
+//!   DevnetPlan ──check──▶ Spec ──▶ genesis ──▶ NetworkFolder (any client can read it)
+//!        │
+//!        └──▶ Devnet: bootnode, beacon nodes, validator clients, foreign clients, each a process with a log
+//!                │ every quarter of a slot
+//!                ├── NodeProbe asks each node's Beacon API ──▶ NodeStatus ──▶ Progress (terminal or lines)
+//!                ├── Finality compares the roots of equal epochs, Participation is read from states
+//!                └── KillDrill kills a node with its validator client and judges how it comes back
+//!        at the end: stop everything, judge all signed logs by the slashing conditions, Summary
+//! ```
+//!
+//! Nothing here looks into a process: a network is judged by what its nodes answer, log and sign.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod drill;
+mod finality;
+mod folder;
+mod foreign;
+mod genesis;
+mod launch;
+mod participation;
+mod plan;
+mod ports;
+mod probe;
+mod processes;
+mod progress;
+mod run;
+mod signed_log;
+mod slashable;
+mod summary;
+
+pub use drill::{Drill, DrillPlan, KillDrill};
+pub use finality::{Conflict, Finality};
+pub use folder::NetworkFolder;
+pub use foreign::{Foreign, ForeignRole, ForeignSeat};
+pub use genesis::{interop_genesis, interop_pubkey};
+pub use launch::{Devnet, Member, MemberKind};
+pub use participation::{Participation, participation_of_previous_epoch};
+pub use plan::{DevnetPlan, PresetName, SLOT_MS_MIN};
+pub use ports::{NodePorts, Ports};
+pub use probe::{NodeProbe, NodeStatus};
+pub use processes::{Death, ProcessPlan, Processes, log_tail};
+pub use progress::Progress;
+pub use run::run;
+pub use signed_log::{Signed, SignedLog, SignedWhat};
+pub use slashable::{Signatures, Slashable, find_slashable};
+pub use summary::Summary;

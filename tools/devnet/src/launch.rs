@@ -1,0 +1,341 @@
+//! From a plan to running processes.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail, ensure};
+use futures::future::join_all;
+use types::{Root, Slot, Spec};
+
+use crate::plan::split_evenly;
+use crate::{
+    DevnetPlan, Foreign, ForeignRole, ForeignSeat, NetworkFolder, NodePorts, NodeProbe, NodeStatus, Ports,
+    ProcessPlan, Processes, interop_genesis,
+};
+
+/// How long one of our processes may take until it answers.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a foreign one may take, which may be an interpreted program.
+const FOREIGN_DEADLINE: Duration = Duration::from_secs(120);
+/// How often something that is awaited is looked at.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Whose a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberKind {
+    /// Our beacon node.
+    Ours,
+    /// Another client's.
+    Foreign,
+}
+
+/// A beacon node of the network, and the validator client that goes with it.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub kind: MemberKind,
+    /// Its beacon node's process.
+    pub beacon: String,
+    /// Its validator client's process, where it has one.
+    pub validator: Option<String>,
+    /// Where its validator client notes what it signs.
+    pub signed_log: Option<PathBuf>,
+    /// Asks its Beacon API.
+    pub probe: NodeProbe,
+}
+
+/// A running network. Dropping it stops its processes.
+pub struct Devnet {
+    /// What it was to be.
+    pub plan: DevnetPlan,
+    /// Its rules.
+    pub spec: &'static Spec,
+    /// Genesis, in Unix seconds.
+    pub genesis_time: u64,
+    /// The folder that describes it.
+    pub folder: NetworkFolder,
+    /// Its processes.
+    pub processes: Processes,
+    /// Its beacon nodes, ours first.
+    pub members: Vec<Member>,
+    validators_root: Root,
+    bootnodes: Vec<String>,
+    ports: Ports,
+}
+
+impl Devnet {
+    /// Starts bootnode, beacon nodes, validator clients and foreign clients, and waits until all beacon nodes answer.
+    /// Where anything fails, everything is stopped again.
+    pub async fn start(mut plan: DevnetPlan, foreign: &[Box<dyn Foreign>]) -> anyhow::Result<Self> {
+        let signers = foreign.iter().filter(|client| client.role() != ForeignRole::BeaconNode).count() as u64;
+        plan.check(plan.nodes + signers)?;
+        plan.dir = prepare(&plan.dir)?;
+        // A foreign client may take long to start, and should be there at genesis.
+        let delay = plan.genesis_delay() + Duration::from_secs(10) * u32::try_from(foreign.len())?;
+        let genesis_time = (unix_ms() + u64::try_from(delay.as_millis())?).div_ceil(1000);
+        let spec = plan.spec(genesis_time)?;
+        let genesis = interop_genesis(spec, plan.validators, genesis_time)?;
+        let folder = NetworkFolder::write(&plan.dir.join("network"), spec, &genesis)?;
+        let ports = plan.base_port.map_or_else(Ports::anywhere, Ports::from)?;
+        let shares = split_evenly(plan.validators, plan.nodes + signers);
+        let mut devnet = Self {
+            spec,
+            genesis_time,
+            folder,
+            processes: Processes::new(),
+            members: Vec::new(),
+            validators_root: genesis.genesis_validators_root,
+            bootnodes: Vec::new(),
+            ports,
+            plan,
+        };
+        devnet.start_bootnode().await?;
+        devnet.start_nodes(&shares).await?;
+        let mut shares = shares.into_iter().skip(devnet.members.len());
+        for client in foreign {
+            let share = match client.role() {
+                ForeignRole::BeaconNode => 0..0,
+                _ => shares.next().context("a share for each signer")?,
+            };
+            devnet.start_foreign(client.as_ref(), share).await?;
+        }
+        Ok(devnet)
+    }
+
+    async fn start_bootnode(&mut self) -> anyhow::Result<()> {
+        let dir = self.plan.dir.join("bootnode");
+        let record = dir.join("enr.txt");
+        let port = self.ports.free()?;
+        let process = ProcessPlan::new("bootnode", &self.plan.program, dir.join("bootnode.log"))
+            .arg("bootnode")
+            .path("--data-dir", &dir)
+            .option("--listen-address", "127.0.0.1")
+            .option("--udp-port", port)
+            .path("--enr-file", &record)
+            .path("--network-dir", self.folder.path());
+        self.processes.start(process)?;
+        let end = Instant::now() + READY_DEADLINE;
+        let mut last = String::new();
+        // The file may be seen half written: a record that has not grown since the last look is complete.
+        loop {
+            let text = std::fs::read_to_string(&record).unwrap_or_default();
+            if text.starts_with("enr:") && text == last {
+                break;
+            }
+            last = text;
+            self.still_alive()?;
+            ensure!(Instant::now() < end, "the bootnode wrote no record to {}", record.display());
+            tokio::time::sleep(POLL).await;
+        }
+        let enr = last.trim().to_owned();
+        self.bootnodes = vec![enr];
+        self.folder.set_bootnodes(&self.bootnodes)
+    }
+
+    async fn start_nodes(&mut self, shares: &[Range<u64>]) -> anyhow::Result<()> {
+        for index in 0..self.plan.nodes {
+            let name = format!("node-{index}");
+            let dir = self.plan.dir.join(&name);
+            let ports = self.ports.node()?;
+            let beacon = format!("{name}/beacon");
+            let process = self.beacon_process(&beacon, &dir, ports);
+            self.processes.start(process)?;
+            let probe = NodeProbe::new(&name, &url(ports.http), self.spec);
+            let kind = MemberKind::Ours;
+            self.members.push(Member { name, kind, beacon, validator: None, signed_log: None, probe });
+        }
+        for index in 0..self.members.len() {
+            let probe = self.members[index].probe.clone();
+            self.wait_ready(&probe, READY_DEADLINE).await?;
+            let dir = self.plan.dir.join(&self.members[index].name);
+            self.start_validator_client(index, &dir, shares[index].clone())?;
+        }
+        Ok(())
+    }
+
+    fn beacon_process(&self, name: &str, dir: &Path, ports: NodePorts) -> ProcessPlan {
+        let process = ProcessPlan::new(name, &self.plan.program, dir.join("beacon.log"))
+            .arg("beacon")
+            .path("--network-dir", self.folder.path())
+            .path("--data-dir", &dir.join("beacon"))
+            .option("--http-port", ports.http)
+            .option("--tcp-port", ports.tcp)
+            .option("--udp-port", ports.udp)
+            .option("--listen-address", "127.0.0.1")
+            .option("--enr-address", "127.0.0.1");
+        if self.plan.subscribe_all_subnets { process.arg("--subscribe-all-subnets") } else { process }
+    }
+
+    /// Starts a validator client of ours for a member.
+    fn start_validator_client(
+        &mut self,
+        member: usize,
+        dir: &Path,
+        validators: Range<u64>,
+    ) -> anyhow::Result<()> {
+        let name = format!("{}/validator", self.members[member].name);
+        let signed_log = dir.join("signed.jsonl");
+        let process = ProcessPlan::new(&name, &self.plan.program, dir.join("validator.log"))
+            .arg("validator")
+            .option("--beacon-node", self.members[member].probe.client().url())
+            .path("--data-dir", &dir.join("validator"))
+            .path("--network-dir", self.folder.path())
+            .option("--interop-range", format!("{}..{}", validators.start, validators.end))
+            .path("--signed-log", &signed_log);
+        self.processes.start(process)?;
+        self.members[member].validator = Some(name);
+        self.members[member].signed_log = Some(signed_log);
+        Ok(())
+    }
+
+    async fn start_foreign(&mut self, client: &dyn Foreign, validators: Range<u64>) -> anyhow::Result<()> {
+        let name = client.name();
+        let dir = self.plan.dir.join(&name);
+        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        let ours = self.members.iter().filter(|member| member.kind == MemberKind::Ours);
+        let beacon_urls: Vec<String> = ours.map(|member| member.probe.client().url().to_owned()).collect();
+        let role = client.role();
+        let signs = role == ForeignRole::ValidatorClient;
+        let seat = ForeignSeat {
+            name: name.clone(),
+            network: self.folder.clone(),
+            spec: self.spec,
+            genesis_time: self.genesis_time,
+            genesis_validators: self.plan.validators,
+            dir: dir.clone(),
+            ports: self.ports.node()?,
+            bootnodes: self.bootnodes.clone(),
+            // Validator clients are spread over our nodes from the last one backwards.
+            beacon: beacon_urls.len() - 1 - self.processes.names().count() % beacon_urls.len(),
+            beacon_urls,
+            validators: if signs { validators.clone() } else { 0..0 },
+        };
+        let process = client.process(&seat).with_context(|| name.clone())?;
+        ensure!(process.name == name, "{name} names its process {}", process.name);
+        self.processes.start(process)?;
+        if signs {
+            let api = api::Client::new(seat.beacon_url());
+            return client.started(&seat, &api).await.with_context(|| name.clone());
+        }
+        let probe = NodeProbe::new(&name, &url(seat.ports.http), self.spec);
+        self.wait_ready(&probe, FOREIGN_DEADLINE).await?;
+        client.started(&seat, probe.client()).await.with_context(|| name.clone())?;
+        let member = Member {
+            name: name.clone(),
+            kind: MemberKind::Foreign,
+            beacon: name,
+            validator: None,
+            signed_log: None,
+            probe,
+        };
+        self.members.push(member);
+        if role == ForeignRole::BeaconNodeWithOurValidators {
+            self.start_validator_client(self.members.len() - 1, &dir, validators)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a node answers, and checks that it is a node of this network.
+    async fn wait_ready(&mut self, probe: &NodeProbe, deadline: Duration) -> anyhow::Result<()> {
+        let end = Instant::now() + deadline;
+        loop {
+            let error = match probe.client().genesis().await {
+                Ok(genesis) => {
+                    ensure!(
+                        genesis.genesis_validators_root == self.validators_root,
+                        "{} is on another network: its genesis_validators_root is {}, not {}",
+                        probe.name(),
+                        genesis.genesis_validators_root,
+                        self.validators_root
+                    );
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            self.still_alive()?;
+            if Instant::now() >= end {
+                bail!("{} does not answer after {} s: {error}", probe.name(), deadline.as_secs());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// An error with name, status and last lines where a process ended that should run.
+    pub fn still_alive(&mut self) -> anyhow::Result<()> {
+        match self.processes.died() {
+            Some(death) => bail!("{death}"),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks all nodes at the same time; in the order of [`Devnet::members`].
+    pub async fn statuses(&self) -> Vec<anyhow::Result<NodeStatus>> {
+        join_all(self.members.iter().map(|member| member.probe.status())).await
+    }
+
+    /// Kills a member's beacon node and validator client.
+    pub fn kill_member(&mut self, member: usize) -> anyhow::Result<()> {
+        // The beacon node goes first: a validator client alone could not sign anything that reaches the network.
+        let names = self.process_names(member);
+        names.iter().try_for_each(|name| self.processes.kill(name).map(|_| ()))
+    }
+
+    /// Starts a member's beacon node and validator client again as they were started before.
+    pub fn restart_member(&mut self, member: usize) -> anyhow::Result<()> {
+        let names = self.process_names(member);
+        names.iter().try_for_each(|name| self.processes.restart(name))
+    }
+
+    fn process_names(&self, member: usize) -> Vec<String> {
+        let member = &self.members[member];
+        std::iter::once(member.beacon.clone()).chain(member.validator.clone()).collect()
+    }
+
+    /// True while a member's beacon node has not been killed or stopped.
+    pub fn is_running(&self, member: usize) -> bool {
+        self.processes.pid(&self.members[member].beacon).is_some()
+    }
+
+    /// The slot of a moment in Unix milliseconds; none before genesis.
+    pub fn slot_at(&self, ms: u64) -> Option<Slot> {
+        let since = ms.checked_sub(self.genesis_time * 1000)?;
+        Some(Slot(since / self.spec.config.slot_duration_ms))
+    }
+}
+
+/// Now, in Unix milliseconds.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// Makes the network's folder, and gives its path from the root, since processes may start in other folders. One with
+/// anything in it is refused: databases of another network would be found there.
+fn prepare(dir: &Path) -> anyhow::Result<PathBuf> {
+    let name = || dir.display().to_string();
+    std::fs::create_dir_all(dir).with_context(name)?;
+    let empty = std::fs::read_dir(dir).with_context(name)?.next().is_none();
+    ensure!(empty, "{} is not empty; a network starts in a folder of its own", dir.display());
+    dir.canonicalize().with_context(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_something_in_it_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        prepare(&dir.path().join("new/deep")).unwrap();
+        prepare(&dir.path().join("new/deep")).unwrap();
+        let error = prepare(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("is not empty"), "{error}");
+    }
+}

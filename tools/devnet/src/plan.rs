@@ -1,0 +1,289 @@
+//! What a network shall be, and which wishes contradict each other.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use types::constants::FAR_FUTURE_EPOCH;
+use types::{Config, Epoch, ForkName, Settings, Spec};
+
+use crate::DrillPlan;
+
+/// The shortest slot: an attestation is due after a third of it, and needs a block that was made, sent and imported
+/// before.
+pub const SLOT_MS_MIN: u64 = 500;
+/// More processes than this say more about the machine than about the network.
+const NODES_MAX: u64 = 64;
+/// Interop keys are derived one by one, and every one signs in every epoch.
+const VALIDATORS_MAX: u64 = 1 << 16;
+
+/// A built-in preset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PresetName {
+    /// 8 slots an epoch, small lists.
+    Minimal,
+    /// 32 slots an epoch, as on mainnet.
+    Mainnet,
+}
+
+impl PresetName {
+    /// The name as `PRESET_BASE` gives it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Minimal => "minimal",
+            Self::Mainnet => "mainnet",
+        }
+    }
+
+    fn config_yaml(self) -> &'static str {
+        match self {
+            Self::Minimal => Config::MINIMAL_YAML,
+            Self::Mainnet => Config::MAINNET_YAML,
+        }
+    }
+
+    fn slots_per_epoch(self) -> u64 {
+        match self {
+            Self::Minimal => Spec::minimal().preset.slots_per_epoch,
+            Self::Mainnet => Spec::mainnet().preset.slots_per_epoch,
+        }
+    }
+}
+
+impl fmt::Display for PresetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for PresetName {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        match text {
+            "minimal" => Ok(Self::Minimal),
+            "mainnet" => Ok(Self::Mainnet),
+            _ => bail!("no preset {text:?}: minimal or mainnet"),
+        }
+    }
+}
+
+/// A network to be started.
+#[derive(Clone, Debug)]
+pub struct DevnetPlan {
+    /// Our own beacon nodes, each with a validator client.
+    pub nodes: u64,
+    /// Validators of the genesis, split evenly over the validator clients.
+    pub validators: u64,
+    /// The preset.
+    pub preset: PresetName,
+    /// The length of a slot, in milliseconds.
+    pub slot_ms: u64,
+    /// Milliseconds from now to genesis; by default what starting so many processes takes.
+    pub genesis_delay_ms: Option<u64>,
+    /// The first port; by default free ones are looked for.
+    pub base_port: Option<u16>,
+    /// The binary with the commands `beacon`, `validator` and `bootnode`.
+    pub program: PathBuf,
+    /// The network's folder; it must be empty or not exist.
+    pub dir: PathBuf,
+    /// The epoch that every node must finalize; by default the network runs until it is interrupted.
+    pub until_finalized: Option<Epoch>,
+    /// Let every node listen to all attestation subnets.
+    pub subscribe_all_subnets: bool,
+    /// Nodes to kill during the run.
+    pub drills: Option<DrillPlan>,
+}
+
+impl DevnetPlan {
+    /// A network of the minimal preset with slots of three seconds, without an end.
+    pub fn new(nodes: u64, validators: u64, program: PathBuf, dir: PathBuf) -> Self {
+        Self {
+            nodes,
+            validators,
+            preset: PresetName::Minimal,
+            slot_ms: 3000,
+            genesis_delay_ms: None,
+            base_port: None,
+            program,
+            dir,
+            until_finalized: None,
+            subscribe_all_subnets: false,
+            drills: None,
+        }
+    }
+
+    /// Refuses wishes that contradict each other, in one line. `signers` is the number of validator clients, ours and
+    /// foreign ones.
+    pub fn check(&self, signers: u64) -> anyhow::Result<()> {
+        ensure!(self.nodes > 0, "a network needs at least one node");
+        ensure!(
+            self.nodes <= NODES_MAX,
+            "{} nodes are more than the {NODES_MAX} this is made for",
+            self.nodes
+        );
+        let slots = self.preset.slots_per_epoch();
+        ensure!(
+            self.validators >= slots,
+            "{} validators leave committees empty: the {} preset has {slots} slots an epoch, so it needs at least {slots}",
+            self.validators,
+            self.preset
+        );
+        ensure!(
+            self.validators >= signers,
+            "{} validators cannot be split over {signers} validator clients",
+            self.validators
+        );
+        ensure!(
+            self.validators <= VALIDATORS_MAX,
+            "{} validators are more than the {VALIDATORS_MAX} this is made for",
+            self.validators
+        );
+        ensure!(
+            self.slot_ms >= SLOT_MS_MIN,
+            "slots of {} ms are too short: attestations are due after a third of it; at least {SLOT_MS_MIN} ms",
+            self.slot_ms
+        );
+        ensure!(self.slot_ms <= 3_600_000, "slots of {} ms are longer than an hour", self.slot_ms);
+        if let Some(delay) = self.genesis_delay_ms {
+            ensure!(delay <= 86_400_000, "a genesis delay of {delay} ms is longer than a day");
+        }
+        if let Some(epoch) = self.until_finalized {
+            ensure!(epoch > 0, "epoch 0 is final from the start: wait for epoch 1 or later");
+            ensure!(epoch < 1 << 32, "epoch {epoch} is too far away");
+        }
+        if let Some(drills) = &self.drills {
+            ensure!(drills.count > 0, "a drill that kills no node drills nothing");
+        }
+        Ok(())
+    }
+
+    /// The time from now to genesis.
+    pub fn genesis_delay(&self) -> Duration {
+        // A node starts in well under a second on a free core, but all of them share the machine.
+        Duration::from_millis(self.genesis_delay_ms.unwrap_or(4000 + 1500 * self.nodes))
+    }
+
+    /// The rules of a network of its own that starts at `genesis_time` (Unix seconds) in phase 0 and schedules no fork.
+    ///
+    /// Its fork versions follow from its time, size and folder, so that nodes of another network on the same machine,
+    /// which discovery may find, are told apart at once.
+    pub fn spec(&self, genesis_time: u64) -> anyhow::Result<&'static Spec> {
+        let mut settings = Settings::parse(self.preset.config_yaml())?;
+        let seed = format!("{genesis_time} {} {}", self.validators, self.dir.display());
+        let mark = &crypto::hash(seed.as_bytes())[..3];
+        let mark = format!("{:02x}{:02x}{:02x}", mark[0], mark[1], mark[2]);
+        settings.set("CONFIG_NAME", "interlock-devnet");
+        settings.set("GENESIS_FORK_VERSION", format!("0x00{mark}"));
+        for (place, fork) in FORKS_AFTER_GENESIS.into_iter().enumerate() {
+            settings.set(&format!("{fork}_FORK_VERSION"), format!("0x{:02x}{mark}", place + 1));
+            settings.set(&format!("{fork}_FORK_EPOCH"), FAR_FUTURE_EPOCH);
+        }
+        settings.set("MIN_GENESIS_ACTIVE_VALIDATOR_COUNT", self.validators);
+        settings.set("MIN_GENESIS_TIME", genesis_time);
+        settings.set("GENESIS_DELAY", 0);
+        settings.set("SLOT_DURATION_MS", self.slot_ms);
+        if self.slot_ms.is_multiple_of(1000) {
+            settings.set("SECONDS_PER_SLOT", self.slot_ms / 1000);
+        }
+        // A chain id that says that nothing here is worth anything.
+        settings.set("DEPOSIT_CHAIN_ID", 1337);
+        settings.set("DEPOSIT_NETWORK_ID", 1337);
+        // The blob limits of the base configuration are given by epochs of a network that this one is not.
+        let _ = settings.take_blob_schedule()?;
+        Ok(Spec::from_settings(settings, None)?)
+    }
+}
+
+/// All forks that a configuration names, also those without rules here yet.
+const FORKS_AFTER_GENESIS: [&str; 8] =
+    ["ALTAIR", "BELLATRIX", "CAPELLA", "DENEB", "ELECTRA", "FULU", "GLOAS", "HEZE"];
+
+/// The validators of each of `parts`, as even as can be: earlier parts get one more.
+pub(crate) fn split_evenly(validators: u64, parts: u64) -> Vec<std::ops::Range<u64>> {
+    let share = |part: u64| validators / parts * part + part.min(validators % parts);
+    (0..parts).map(|part| share(part)..share(part + 1)).collect()
+}
+
+// A fork that the client knows but the list above lacks would keep the base network's epoch.
+const _: () = assert!(ForkName::ALL.len() <= FORKS_AFTER_GENESIS.len() + 1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> DevnetPlan {
+        DevnetPlan::new(4, 64, "interlock".into(), "net".into())
+    }
+
+    fn refusal(change: impl Fn(&mut DevnetPlan)) -> String {
+        let mut plan = plan();
+        change(&mut plan);
+        let text = plan.check(plan.nodes).unwrap_err().to_string();
+        assert!(!text.contains('\n'), "{text}");
+        text
+    }
+
+    #[test]
+    fn contradictions_are_refused_in_one_line() {
+        plan().check(4).unwrap();
+        assert!(refusal(|plan| plan.nodes = 0).contains("at least one node"));
+        assert!(refusal(|plan| plan.validators = 7).contains("leave committees empty"));
+        assert!(refusal(|plan| plan.slot_ms = 100).contains("too short"));
+        assert!(refusal(|plan| plan.until_finalized = Some(Epoch(0))).contains("final from the start"));
+        assert!(
+            refusal(|plan| plan.drills = Some(DrillPlan { count: 0, seed: 1 })).contains("drills nothing")
+        );
+    }
+
+    #[test]
+    fn mainnet_slots_need_more_validators() {
+        let mut plan = plan();
+        plan.preset = PresetName::Mainnet;
+        plan.check(4).unwrap();
+        plan.validators = 31;
+        assert!(plan.check(4).unwrap_err().to_string().contains("32 slots an epoch"));
+    }
+
+    #[test]
+    fn validators_are_split_evenly_and_without_gaps() {
+        assert_eq!(split_evenly(64, 4), [0..16, 16..32, 32..48, 48..64]);
+        assert_eq!(split_evenly(10, 4), [0..3, 3..6, 6..8, 8..10]);
+        assert_eq!(split_evenly(5, 5), [0..1, 1..2, 2..3, 3..4, 4..5]);
+    }
+
+    #[test]
+    fn each_network_has_fork_versions_of_its_own_and_no_fork_scheduled() {
+        for preset in [PresetName::Minimal, PresetName::Mainnet] {
+            let mut plan = plan();
+            plan.preset = preset;
+            let (one, other) = (plan.spec(1_700_000_000).unwrap(), plan.spec(1_700_000_001).unwrap());
+            assert_ne!(one.config.genesis_fork_version, other.config.genesis_fork_version);
+            for fork in ForkName::ALL.into_iter().skip(1) {
+                assert_eq!(one.fork_epoch(fork), FAR_FUTURE_EPOCH, "{fork}");
+            }
+            assert_eq!(one.fork_name_at_epoch(Epoch(1 << 40)), ForkName::Phase0);
+            assert!(one.config.blob_schedule.is_empty());
+            assert_eq!(one.config.preset_base, preset.as_str());
+        }
+    }
+
+    #[test]
+    fn a_slot_is_named_in_seconds_where_it_is_whole_seconds() {
+        let seconds = |slot_ms| {
+            let mut plan = plan();
+            plan.slot_ms = slot_ms;
+            let spec = plan.spec(1_700_000_000).unwrap();
+            assert_eq!(spec.config.slot_duration_ms, slot_ms);
+            spec.config
+                .entries()
+                .into_iter()
+                .find(|(key, _)| key == "SECONDS_PER_SLOT")
+                .map(|(_, value)| value)
+        };
+        assert_eq!(seconds(3000).as_deref(), Some("3"));
+        assert_eq!(seconds(1500), None);
+    }
+}
