@@ -32,6 +32,11 @@ impl Names<'_> {
         self.check(&ident.to_string(), ident.span().start().line);
     }
 
+    /// A function may speak of what two things have in common, such as an ancestor.
+    fn function(&mut self, ident: &syn::Ident) {
+        self.check(&ident.to_string().replace("common_", ""), ident.span().start().line);
+    }
+
     fn check(&mut self, name: &str, line: usize) {
         let parts = split(name);
         let may_say = |word: &str| word == "handler" && self.file.path.starts_with(HANDLER_IS_THEIR_WORD);
@@ -63,7 +68,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
         visit::visit_item_mod(self, item);
     }
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        self.ident(&item.sig.ident);
+        self.function(&item.sig.ident);
         visit::visit_item_fn(self, item);
     }
     fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
@@ -73,7 +78,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
         }
     }
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        self.ident(&item.sig.ident);
+        self.function(&item.sig.ident);
     }
 }
 
@@ -110,7 +115,7 @@ mod tests {
             3
         );
         assert_eq!(
-            count("core/x/src/a.rs", "mod utils {} fn parse_helper() {} impl A { fn common_part() {} }"),
+            count("core/x/src/a.rs", "mod utils {} fn parse_helper() {} impl A { fn part_common() {} }"),
             3
         );
         assert_eq!(count("core/x/src/handler.rs", ""), 1);
@@ -118,7 +123,10 @@ mod tests {
 
     #[test]
     fn words_that_only_contain_one_and_names_of_foreign_traits_are_free() {
-        assert_eq!(count("core/x/src/a.rs", "struct Commonality; fn futility() {}"), 0);
+        assert_eq!(
+            count("core/x/src/a.rs", "struct Commonality; fn futility() {} fn common_ancestor() {}"),
+            0
+        );
         assert_eq!(
             count("core/x/src/a.rs", "impl Behaviour for A { fn on_handler_event() {} type Handler = (); }"),
             0

@@ -54,7 +54,7 @@ pub fn violations(file: &SourceFile) -> Vec<Violation> {
 }
 
 /// A file that its parent declares under `#[cfg(test)]`, by the names that this repository gives to such files.
-fn is_test_file(path: &str) -> bool {
+pub(crate) fn is_test_file(path: &str) -> bool {
     let name = path.rsplit('/').next().expect("a split has a last part");
     name == "tests.rs" || name.ends_with("_tests.rs") || name == "fixture.rs" || path.contains("/tests/")
 }
