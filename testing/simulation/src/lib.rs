@@ -1,1 +1,36 @@
-//! simulation
+//! Whole networks in one thread: nodes with the production machines over a virtual clock and a seeded network.
+//!
+//! ```text
+//!   Scenario + seed ─▶ World: queue of events ─▶ Node { Chain, Sync, Duties, Disk, Signer } × n
+//!                        │                          │ gossip, requests (links.rs), jobs, disk, crashes
+//!                        ├─▶ Trace: one hash of all that happened
+//!                        └─▶ checkers: finality, slashing, fork choice, liveness, answers, bounds
+//! ```
+//!
+//! Invariant: the same scenario and seed give the same trace, on any machine. So a failure is a number.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod checkers;
+mod client;
+mod disk;
+mod genesis;
+mod links;
+mod node;
+mod packet;
+mod queue;
+mod report;
+mod scenario;
+mod serve;
+mod signer;
+#[cfg(test)]
+mod tests;
+mod trace;
+mod verdicts;
+mod wiring;
+mod world;
+
+pub use checkers::Violation;
+pub use report::{Report, run_seed, run_seed_twice, run_seeds};
+pub use scenario::{Faults, Links, Scenario, SignatureMode, Work};
+pub use world::{Counts, World};

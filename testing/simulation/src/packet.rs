@@ -1,0 +1,81 @@
+//! Gossip messages as they travel, and short names for the trace.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chain::GossipMessage;
+use crypto::hash;
+use types::{
+    Attestation, AttesterSlashing, Ctx, ProposerSlashing, Root, SignedAggregateAndProof, SignedBeaconBlock,
+    SignedVoluntaryExit, Spec, SszExt,
+};
+
+/// The first bytes of a root.
+pub struct Short<'a>(pub &'a Root);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A gossip message on its way: decoded from its own encoding, as a receiver would.
+#[derive(Debug)]
+pub struct Packet {
+    /// The message.
+    pub message: GossipMessage,
+    /// What tells it from all others: the hash of its encoding and its kind.
+    pub id: Root,
+    /// Its name in the trace.
+    pub name: String,
+}
+
+impl Packet {
+    /// Encodes and decodes a message. Fails where the encoding does not decode.
+    pub fn new(spec: &'static Spec, message: &GossipMessage) -> Result<Self, ssz::DecodeError> {
+        let at = |slot| spec.ctx_at_slot(slot);
+        Ok(match message {
+            GossipMessage::Block(block) => {
+                let (slot, ctx) = (block.message.slot, at(block.message.slot));
+                let (block, id) = travel::<SignedBeaconBlock>(block, ctx, b'b')?;
+                let root = block.message.hash_tree_root(ctx);
+                let name = format!("block {} of slot {slot}", Short(&root));
+                Self { message: GossipMessage::Block(block), id, name }
+            }
+            GossipMessage::Attestation { subnet, attestation } => {
+                let data = &attestation.data;
+                let (attestation, id) = travel::<Attestation>(attestation, at(data.slot), b'v')?;
+                let name = format!("vote {} of slot {}", Short(&id), data.slot);
+                Self { message: GossipMessage::Attestation { subnet: *subnet, attestation }, id, name }
+            }
+            GossipMessage::Aggregate(aggregate) => {
+                let slot = aggregate.message.aggregate.data.slot;
+                let (aggregate, id) = travel::<SignedAggregateAndProof>(aggregate, at(slot), b'a')?;
+                let name = format!("aggregate {} of slot {slot}", Short(&id));
+                Self { message: GossipMessage::Aggregate(aggregate), id, name }
+            }
+            GossipMessage::VoluntaryExit(exit) => {
+                let (exit, id) = travel::<SignedVoluntaryExit>(exit, Ctx::PLAIN, b'e')?;
+                Self { message: GossipMessage::VoluntaryExit(exit), id, name: format!("exit {}", Short(&id)) }
+            }
+            GossipMessage::ProposerSlashing(slashing) => {
+                let (slashing, id) = travel::<ProposerSlashing>(slashing, Ctx::PLAIN, b'p')?;
+                let name = format!("proposer slashing {}", Short(&id));
+                Self { message: GossipMessage::ProposerSlashing(slashing), id, name }
+            }
+            GossipMessage::AttesterSlashing(slashing) => {
+                let slot = slashing.attestation_1.data.slot;
+                let (slashing, id) = travel::<AttesterSlashing>(slashing, at(slot), b's')?;
+                let name = format!("attester slashing {}", Short(&id));
+                Self { message: GossipMessage::AttesterSlashing(slashing), id, name }
+            }
+        })
+    }
+}
+
+fn travel<T: ssz::Ssz>(value: &T, ctx: Ctx, kind: u8) -> Result<(Arc<T>, Root), ssz::DecodeError> {
+    let mut bytes = value.to_ssz(ctx);
+    let decoded = T::from_ssz(&bytes, ctx)?;
+    bytes.push(kind);
+    Ok((Arc::new(decoded), Root::from(hash(&bytes))))
+}

@@ -1,0 +1,133 @@
+//! What a world is made of and what goes wrong in it: plain data, with named examples.
+
+use types::{Slot, Spec};
+
+/// A world and its faults. Together with a seed it decides everything that happens.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The network's preset and configuration.
+    pub spec: &'static Spec,
+    /// How many nodes; at least one.
+    pub nodes: usize,
+    /// How many validators, dealt to the nodes in turn.
+    pub validators: usize,
+    /// How many epochs to run.
+    pub epochs: u64,
+    /// How links behave.
+    pub links: Links,
+    /// How long a node's own work takes.
+    pub work: Work,
+    /// What goes wrong, and when.
+    pub faults: Faults,
+    /// Whether signatures are verified.
+    pub signatures: SignatureMode,
+    /// What must be final on every node at the end; none where liveness is reported but not demanded.
+    pub finalized_at_least: Option<u64>,
+}
+
+/// Whether signatures are verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SignatureMode {
+    /// Each is verified once, and the verdict is remembered for all nodes.
+    #[default]
+    Real,
+    /// All are taken for good, which they are, since nobody in the world forges any.
+    Assumed,
+}
+
+/// How links behave. Each message draws its own latency, so that messages overtake each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Links {
+    /// The least and most mean latency of a link, in ms; each link draws its own, and each message on it between half
+    /// of that and three halves.
+    pub latency_ms: (u64, u64),
+    /// Messages lost, in ten-thousandths.
+    pub loss_bps: u32,
+    /// Messages that arrive twice, in ten-thousandths.
+    pub duplicate_bps: u32,
+    /// Connections that each node opens; it gets about as many from others.
+    pub dials: usize,
+    /// How long a request waits for an answer that never comes, in ms.
+    pub timeout_ms: u64,
+}
+
+/// How long a node's own work takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    /// Threads for jobs in each node.
+    pub workers: usize,
+    /// What jobs take, in percent of the built-in durations of their kinds.
+    pub job_percent: u64,
+    /// The most until a batch is durable, in ms; also what the record of a signature takes.
+    pub store_ms_max: u64,
+    /// The most between a batch's durability and its acknowledgement, in ms: a crash is nastiest then.
+    pub ack_ms_max: u64,
+    /// How far a node's clock is off at most, either way, in ms.
+    pub clock_skew_ms: u64,
+}
+
+/// What goes wrong besides the links.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    /// How many nodes crash, each once, at seeded moments after the first epoch and early enough to catch up.
+    pub crashes: usize,
+    /// The least and most time that a crashed node is down, in ms.
+    pub downtime_ms: (u64, u64),
+    /// The epochs in which a seeded half of the nodes cannot reach the other half: from, and before.
+    pub partition_epochs: Option<(u64, u64)>,
+}
+
+impl Scenario {
+    /// Quick and reliable links and no crashes.
+    pub fn baseline() -> Self {
+        Self {
+            spec: Spec::minimal(),
+            nodes: 16,
+            validators: 64,
+            epochs: 8,
+            links: Links {
+                latency_ms: (20, 80),
+                loss_bps: 0,
+                duplicate_bps: 0,
+                dials: 3,
+                timeout_ms: 10_000,
+            },
+            work: Work { workers: 2, job_percent: 100, store_ms_max: 40, ack_ms_max: 20, clock_skew_ms: 0 },
+            faults: Faults { crashes: 0, downtime_ms: (0, 0), partition_epochs: None },
+            signatures: SignatureMode::Real,
+            finalized_at_least: Some(5),
+        }
+    }
+
+    /// Slow and lossy links, clocks that are off, and one node that crashes and comes back.
+    pub fn latency_loss_crash() -> Self {
+        let base = Self::baseline();
+        Self {
+            links: Links { latency_ms: (50, 400), loss_bps: 100, duplicate_bps: 100, ..base.links },
+            work: Work { store_ms_max: 400, ack_ms_max: 100, clock_skew_ms: 50, ..base.work },
+            faults: Faults { crashes: 1, downtime_ms: (1_000, 40_000), partition_epochs: None },
+            ..base
+        }
+    }
+
+    /// Two halves that cannot reach each other for two epochs, so that nothing becomes final until they can.
+    pub fn partition_heals() -> Self {
+        let base = Self::baseline();
+        Self { faults: Faults { partition_epochs: Some((2, 4)), ..base.faults }, ..base }
+    }
+
+    /// A slot, in ms.
+    pub fn slot_ms(&self) -> u64 {
+        self.spec.config.slot_duration_ms
+    }
+
+    /// An epoch, in ms.
+    pub fn epoch_ms(&self) -> u64 {
+        self.slot_ms() * self.spec.preset.slots_per_epoch
+    }
+
+    /// The first slot after the end.
+    pub fn end_slot(&self) -> Slot {
+        Slot(self.epochs * self.spec.preset.slots_per_epoch)
+    }
+}

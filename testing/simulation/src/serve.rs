@@ -1,0 +1,52 @@
+//! What a node answers to its peers: its status, and blocks from memory and disk.
+
+use std::sync::Arc;
+
+use chain::View;
+use sync::{Request, Status};
+use types::{Root, SignedBeaconBlock, Slot};
+
+use crate::disk::Disk;
+
+/// The node's Status message.
+pub fn status(view: &View) -> Status {
+    // The checkpoint of genesis is named by no root.
+    let finalized_root = if view.finalized.epoch == 0 { Root::ZERO } else { view.finalized.root };
+    Status {
+        finalized_root,
+        finalized_epoch: view.finalized.epoch,
+        head_root: view.head.root,
+        head_slot: view.head.slot,
+    }
+}
+
+/// The blocks that a peer asks for. A block that is gone ends the answer, since what follows it would not be linked.
+pub fn blocks(view: &View, disk: &Disk, request: &Request) -> Vec<Arc<SignedBeaconBlock>> {
+    let block = |root: &Root| view.blocks.get(root).or_else(|| disk.block(root)).cloned();
+    match request {
+        Request::BlocksByRoot(roots) => roots.iter().filter_map(block).collect(),
+        Request::BlocksByRange { start, count } => {
+            let end = *start + *count;
+            let canonical = canonical(view, disk, *start, end).into_iter();
+            // The block of genesis was never signed, so nobody has it.
+            canonical.filter(|(slot, _)| *slot > 0).map_while(|(_, root)| block(&root)).collect()
+        }
+    }
+}
+
+/// Slot and root of the canonical blocks from `start` to before `end`, oldest first.
+fn canonical(view: &View, disk: &Disk, start: Slot, end: Slot) -> Vec<(Slot, Root)> {
+    let mut recent = Vec::new();
+    let mut wanted = view.head.root;
+    // Parents stand before children, so one pass from the end meets the chain in order.
+    for summary in view.fork_choice.nodes.iter().rev() {
+        if summary.node.root == wanted {
+            recent.push((summary.node.slot, wanted));
+            wanted = summary.node.parent_root;
+        }
+    }
+    let oldest = recent.last().map_or(Slot(u64::MAX), |(slot, _)| *slot);
+    let mut found = disk.canonical_between(start, end.min(oldest));
+    found.extend(recent.into_iter().rev().filter(|(slot, _)| (start..end).contains(slot)));
+    found
+}
