@@ -1,2 +1,69 @@
-//! The `interlock` binary.
-fn main() {}
+//! `interlock`: one binary for beacon node, validator client, devnets and tools.
+
+mod commands;
+mod input;
+mod logging;
+mod network_choice;
+mod output;
+mod shutdown;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Interlock, an Ethereum consensus client.
+///
+/// Run a beacon node and a validator client, start whole local networks, and take states and blocks apart.
+#[derive(Parser)]
+#[command(name = "interlock", version, propagate_version = true, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Beacon(commands::beacon::Beacon),
+    Validator(commands::validator::Validator),
+    Bootnode(commands::bootnode::Bootnode),
+    Devnet(commands::devnet::Devnet),
+    /// Make and list validator keys, move their signing history.
+    #[command(subcommand)]
+    Keys(commands::keys::Keys),
+    /// Run whole networks deterministically, with faults drawn from a seed, and check that nothing goes wrong.
+    Simulate(commands::simulate::Simulate),
+    /// Run networks together with another client, and install that client.
+    #[command(subcommand)]
+    Interop(commands::interop::Interop),
+    /// Decode, hash and print SSZ values.
+    #[command(subcommand)]
+    Ssz(commands::ssz::Ssz),
+    /// Apply blocks or empty slots to a state.
+    #[command(subcommand)]
+    Transition(commands::transition::Transition),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Beacon(command) => command.run(),
+        Command::Validator(command) => command.run(),
+        Command::Bootnode(command) => command.run(),
+        Command::Devnet(command) => command.run(),
+        Command::Keys(command) => command.run(),
+        Command::Simulate(command) => command.run(),
+        Command::Interop(command) => command.run(),
+        Command::Ssz(command) => command.run(),
+        Command::Transition(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, the outermost reason first: this is what a person reads in a terminal.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -101,13 +101,18 @@ impl Simulate {
 
     fn summary(&self, reports: &[Report], real_s: f64) -> String {
         let runs = if self.check_determinism { 2.0 } else { 1.0 };
-        let virtual_s: f64 = reports.iter().map(|report| report.elapsed_ms as f64 / 1000.0).sum::<f64>() * runs;
+        let virtual_s: f64 =
+            reports.iter().map(|report| report.elapsed_ms as f64 / 1000.0).sum::<f64>() * runs;
         let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
         format!(
             "{} seeds{}: {} blocks, {} gossip messages, {} crashes, {} slashable signatures checked, \
              {} signature verdicts by {} pairings; {virtual_s:.0} s of the world in {real_s:.1} s, {:.0}x",
             reports.len(),
-            if self.check_determinism { ", each twice with the same trace unless said otherwise" } else { "" },
+            if self.check_determinism {
+                ", each twice with the same trace unless said otherwise"
+            } else {
+                ""
+            },
             sum(|report| report.counts.blocks),
             sum(|report| report.counts.gossip),
             sum(|report| report.counts.crashes),
@@ -123,7 +128,11 @@ impl Simulate {
         ensure!(self.crashes as u64 <= self.nodes, "{} of {} nodes cannot crash", self.crashes, self.nodes);
         let healed = match self.partition {
             Some((from, before)) => {
-                ensure!(before <= self.epochs, "the partition ends after the {} epochs of the run", self.epochs);
+                ensure!(
+                    before <= self.epochs,
+                    "the partition ends after the {} epochs of the run",
+                    self.epochs
+                );
                 before + u64::from(from < before)
             }
             None => 0,

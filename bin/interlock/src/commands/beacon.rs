@@ -1,0 +1,104 @@
+//! `interlock beacon`: run a beacon node.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use node::{BeaconConfig, BeaconNode, NetworkFolder};
+
+use crate::{logging, shutdown};
+
+/// Follow a network, serve the Beacon API, and let validators take part.
+///
+/// The network folder holds config.yaml and genesis.ssz, and where there is need preset.yaml and
+/// bootstrap_nodes.yaml. The node stops in order at SIGINT and SIGTERM; killed at any moment, it goes on from what it
+/// had stored.
+#[derive(Args)]
+pub struct Beacon {
+    /// The folder that describes the network.
+    #[arg(long, value_name = "DIR")]
+    network_dir: PathBuf,
+    /// Where database and node key are kept; made where it is not there.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Where the Beacon API listens.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    http_address: IpAddr,
+    /// Port of the Beacon API; 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 5052)]
+    http_port: u16,
+    /// Let web pages of any origin call the Beacon API.
+    #[arg(long)]
+    http_allow_any_origin: bool,
+    /// The address that libp2p and discovery listen on.
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+    listen_address: IpAddr,
+    /// TCP port of libp2p; 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 9000)]
+    tcp_port: u16,
+    /// UDP port of discovery; 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 9000)]
+    udp_port: u16,
+    /// The address that the node record names; by default what peers see.
+    #[arg(long, value_name = "IP")]
+    enr_address: Option<IpAddr>,
+    /// A record to start discovery from, besides those of the network folder. May be given several times.
+    #[arg(long, value_name = "ENR")]
+    bootnode: Vec<String>,
+    /// A peer to stay connected to. May be given several times.
+    #[arg(long, value_name = "MULTIADDR")]
+    static_peer: Vec<String>,
+    /// How many peers to look for.
+    #[arg(long, value_name = "COUNT", default_value_t = 64)]
+    target_peers: usize,
+    /// Listen to the attestations of all subnets.
+    #[arg(long)]
+    subscribe_all_subnets: bool,
+}
+
+impl Beacon {
+    /// Runs until a signal, or until the node breaks.
+    pub fn run(self) -> anyhow::Result<()> {
+        logging::start();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let outcome = runtime.block_on(self.run_node());
+        // Requests that are still being answered do not keep the process.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+        outcome
+    }
+
+    async fn run_node(self) -> anyhow::Result<()> {
+        let mut stop = shutdown::on_signal().context("cannot listen for signals")?;
+        let mut node = BeaconNode::start(self.config()?).await?;
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {}
+            broken = node.broken() => {
+                // What can still be done in order is; the reason is what counts.
+                let _ = node.stop().await;
+                return Err(broken.into());
+            }
+        }
+        tracing::info!("stopping");
+        node.stop().await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn config(self) -> anyhow::Result<BeaconConfig> {
+        Ok(BeaconConfig {
+            network: NetworkFolder::read(&self.network_dir)?,
+            data_dir: self.data_dir,
+            http: SocketAddr::new(self.http_address, self.http_port),
+            allow_any_origin: self.http_allow_any_origin,
+            listen_address: self.listen_address,
+            tcp_port: self.tcp_port,
+            udp_port: self.udp_port,
+            enr_address: self.enr_address,
+            bootnodes: self.bootnode,
+            static_peers: self.static_peer,
+            target_peers: self.target_peers,
+            subscribe_all_subnets: self.subscribe_all_subnets,
+        })
+    }
+}

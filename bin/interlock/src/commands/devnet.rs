@@ -1,0 +1,198 @@
+//! `interlock devnet`: a whole network on this machine.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use devnet::{DevnetPlan, DrillPlan, Foreign, ForeignRole, PresetName};
+use types::Epoch;
+
+/// Start a network of beacon nodes and validator clients, watch it, and stop it again.
+///
+/// Each node and each validator client is a process of this same program, on loopback. The network's folder
+/// (config.yaml, genesis.ssz, bootstrap_nodes.yaml) is one that other clients read too. Ends with Ctrl-C, or when all
+/// nodes have finalized an epoch, or when all kill drills are done; then all messages that validators signed are judged
+/// by the slashing conditions. The exit status is 0 where everything was as it should be.
+#[derive(Args)]
+pub struct Devnet {
+    /// Beacon nodes, each with a validator client.
+    #[arg(long, default_value_t = 4)]
+    nodes: u64,
+    /// Validators, split evenly over the validator clients. Their keys are the interop keys that everybody knows.
+    #[arg(long, default_value_t = 64)]
+    validators: u64,
+    /// The preset: minimal or mainnet.
+    #[arg(long, default_value = "minimal", value_parser = PresetName::from_str)]
+    preset: PresetName,
+    /// Milliseconds a slot.
+    #[arg(long, value_name = "MS", default_value_t = 3000)]
+    slot_ms: u64,
+    /// End when every node has finalized this epoch or a later one with the same root; fail when that takes too long.
+    #[arg(long, value_name = "EPOCH")]
+    until_finalized: Option<u64>,
+    /// The network's folder, which must be empty or not exist; it is kept [default: a temporary folder, which is removed
+    /// when all went well].
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Keep the temporary folder too.
+    #[arg(long, conflicts_with = "dir")]
+    keep: bool,
+    /// Milliseconds from now to genesis [default: what starting so many processes takes].
+    #[arg(long, value_name = "MS")]
+    genesis_delay_ms: Option<u64>,
+    /// The first port to use [default: free ones are looked for].
+    #[arg(long, value_name = "PORT")]
+    base_port: Option<u16>,
+    /// Let every node listen to all attestation subnets.
+    #[arg(long)]
+    subscribe_all_subnets: bool,
+    /// Kill a node with its validator client this many times, one after the other, at random moments in the middle of
+    /// an epoch, and require that it resumes from its database and catches up.
+    #[arg(long, value_name = "COUNT")]
+    kill_drill: Option<u64>,
+    /// Decides which nodes are killed, when, and for how long.
+    #[arg(long, default_value_t = 0, requires = "kill_drill")]
+    seed: u64,
+    /// A process of Lodestar 1.5.1 that joins; may be given several times.
+    #[arg(long, value_name = "CLIENT", value_parser = Guest::from_str)]
+    join: Vec<Guest>,
+    /// The folder of the Lodestar installation (see `interlock interop install`).
+    #[arg(long, value_name = "DIR", requires = "join")]
+    lodestar: Option<PathBuf>,
+}
+
+/// A foreign process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Guest(ForeignRole);
+
+/// The names of foreign processes.
+const GUESTS: [(&str, ForeignRole); 3] = [
+    ("lodestar-node", ForeignRole::BeaconNode),
+    ("lodestar-node-with-validators", ForeignRole::BeaconNodeWithOurValidators),
+    ("lodestar-vc", ForeignRole::ValidatorClient),
+];
+
+impl FromStr for Guest {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        match GUESTS.iter().find(|(name, _)| *name == text) {
+            Some((_, role)) => Ok(Self(*role)),
+            None => bail!("expected one of {}", GUESTS.map(|(name, _)| name).join(", ")),
+        }
+    }
+}
+
+impl fmt::Display for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = GUESTS.iter().find(|(_, role)| *role == self.0).map_or("", |(name, _)| name);
+        f.write_str(name)
+    }
+}
+
+impl Devnet {
+    /// Runs the network to its end.
+    pub fn run(self) -> anyhow::Result<()> {
+        let program = std::env::current_exe().context("the path of this program")?;
+        let foreign = self.foreign()?;
+        let own_dir = self.dir.is_none();
+        let dir = self.dir.clone().unwrap_or_else(temporary_dir);
+        let remove = own_dir && !self.keep;
+        let plan = self.plan(program, dir.clone());
+        let runtime = tokio::runtime::Runtime::new()?;
+        let result = runtime.block_on(devnet::run(plan, foreign));
+        match result {
+            Ok(_) if remove => std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string()),
+            Ok(_) => Ok(()),
+            Err(error) if own_dir && dir.exists() => {
+                Err(error.context(format!("files are in {}", dir.display())))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn plan(self, program: PathBuf, dir: PathBuf) -> DevnetPlan {
+        DevnetPlan {
+            nodes: self.nodes,
+            validators: self.validators,
+            preset: self.preset,
+            slot_ms: self.slot_ms,
+            genesis_delay_ms: self.genesis_delay_ms,
+            base_port: self.base_port,
+            program,
+            dir,
+            until_finalized: self.until_finalized.map(Epoch),
+            subscribe_all_subnets: self.subscribe_all_subnets,
+            drills: self.kill_drill.map(|count| DrillPlan { count, seed: self.seed }),
+        }
+    }
+
+    fn foreign(&self) -> anyhow::Result<Vec<Box<dyn Foreign>>> {
+        if self.join.is_empty() {
+            return Ok(Vec::new());
+        }
+        ensure!(
+            self.slot_ms.is_multiple_of(1000),
+            "Lodestar knows slots of whole seconds only: --slot-ms {} goes with no --join",
+            self.slot_ms
+        );
+        let installation = self.lodestar.clone().map_or_else(interop::default_dir, Ok)?;
+        let guests = self.join.iter().enumerate().map(|(number, guest)| {
+            let lodestar = interop::Lodestar { installation: installation.clone(), role: guest.0, number };
+            Box::new(lodestar) as Box<dyn Foreign>
+        });
+        Ok(guests.collect())
+    }
+}
+
+fn temporary_dir() -> PathBuf {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    std::env::temp_dir().join(format!("interlock-devnet-{}-{}", now.as_secs(), std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        devnet: Devnet,
+    }
+
+    fn parse(line: &str) -> Result<Devnet, clap::Error> {
+        let words = std::iter::once("devnet").chain(line.split_whitespace());
+        <Line as clap::Parser>::try_parse_from(words).map(|line| line.devnet)
+    }
+
+    #[test]
+    fn options_become_a_plan() {
+        let line = "--nodes 3 --validators 48 --preset mainnet --slot-ms 1500 --until-finalized 2 --kill-drill 5 --seed 9";
+        let plan = parse(line).unwrap().plan("interlock".into(), "net".into());
+        assert_eq!((plan.nodes, plan.validators, plan.slot_ms), (3, 48, 1500));
+        assert_eq!(plan.preset, PresetName::Mainnet);
+        assert_eq!(plan.until_finalized, Some(Epoch(2)));
+        assert_eq!(plan.drills, Some(DrillPlan { count: 5, seed: 9 }));
+        plan.check(3).unwrap();
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        assert!(parse("--seed 3").is_err(), "a seed without drills");
+        assert!(parse("--keep --dir net").is_err());
+        assert!(parse("--preset gnosis").is_err());
+        assert!(parse("--join geth").is_err());
+        let error = parse("--join lodestar-node --slot-ms 1500").unwrap().foreign().err().unwrap();
+        assert!(error.to_string().contains("whole seconds"), "{error}");
+    }
+
+    #[test]
+    fn guests_are_named_as_they_are_given() {
+        for (name, role) in GUESTS {
+            let guest: Guest = name.parse().unwrap();
+            assert_eq!((guest.0, guest.to_string().as_str()), (role, name));
+        }
+    }
+}

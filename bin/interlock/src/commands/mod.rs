@@ -1,0 +1,11 @@
+//! One file a command.
+
+pub mod beacon;
+pub mod bootnode;
+pub mod devnet;
+pub mod interop;
+pub mod keys;
+pub mod simulate;
+pub mod ssz;
+pub mod transition;
+pub mod validator;
