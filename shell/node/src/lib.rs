@@ -1,1 +1,48 @@
-//! node
+//! The beacon node: clock, threads and wiring around the machines of `core`.
+//!
+//! ```text
+//!             ┌──────────── core thread: Chain + Sync, the only writer ────────────┐
+//!   network ──▶ bridge (decode) ──▶ one bounded queue ──▶ handle/poll ──▶ wiring ──┼──▶ network commands
+//!   API ──────▶ commands ──────────▶                                              ├──▶ workers (jobs by priority)
+//!   workers, disk ─────────────────▶                                              ├──▶ disk (ordered batches)
+//!             └─── publishes Arc<View> ──▶ API and req/resp read it, never the queue ┘
+//! ```
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod backend;
+mod bridge;
+mod canonical;
+mod clock;
+mod config;
+mod core_thread;
+mod disk;
+mod error;
+mod events;
+mod fingerprint;
+#[cfg(test)]
+mod fixture;
+mod gossip_ids;
+mod gossip_names;
+mod identity;
+mod loads;
+mod lookup;
+mod mailbox;
+mod network_config;
+mod node;
+mod outbox;
+mod peers;
+mod published;
+mod relevance;
+mod requests;
+mod serve;
+mod slot_log;
+mod status;
+mod subnets;
+mod wire_message;
+mod workers;
+
+pub use config::{BeaconConfig, NetworkFolder};
+pub use error::NodeError;
+pub use node::{BeaconNode, RunningNode};
+pub use status::{enr_fork_id, fork_digest_at};

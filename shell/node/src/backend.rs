@@ -1,0 +1,393 @@
+//! The node as the Beacon API sees it: reads come from the published view and from storage, wishes go to the core.
+
+use std::sync::Arc;
+
+use api::{
+    Answer, ApiError, AttesterDuty, Backend, BlockId, BlockPlace, BlockRequest, CommitteeInfo,
+    CommitteeSubscription, Duties, Failure, ForkChoiceDump, ForkChoiceNode, Found, Genesis, HeadInfo,
+    Identity, PeerInfo, ProposerDuty, Reply, StateId, Syncing,
+};
+use chain::{Command, PublishOutcome, View, ViewError};
+use futures::FutureExt;
+use network::NetworkHandle;
+use sync::SyncState;
+use tokio::sync::{Semaphore, broadcast};
+use transition::accessors::committee_cache;
+use types::{
+    Attestation, AttestationData, AttesterSlashing, BeaconBlock, BeaconState, CommitteeIndex, Epoch,
+    ProposerSlashing, Root, SignedAggregateAndProof, SignedBeaconBlock, SignedVoluntaryExit, Slot, Spec,
+    ValidatorIndex,
+};
+
+use crate::clock;
+use crate::identity::identity;
+use crate::loads::Loads;
+use crate::lookup::{FoundBlock, Lookup};
+use crate::mailbox::{Mailbox, Refused};
+use crate::outbox::{Outbox, ToNetwork};
+use crate::peers::Peers;
+use crate::published::Published;
+use crate::subnets::Subnets;
+use crate::wire_message::subnet_of;
+
+/// Reads that may work at once: each may hold a state of its own. Further ones wait for their turn.
+const READS_MAX: usize = 8;
+/// Reads that may wait or work; above it a request is answered with 503.
+const READS_WAITING_MAX: usize = 256;
+/// Slots ahead of a duty within which peers of its subnet are looked for.
+const DISCOVER_SLOTS: u64 = 64;
+
+/// The node as the Beacon API sees it.
+pub struct NodeBackend {
+    /// The network's rules.
+    pub spec: &'static Spec,
+    /// What the core shows.
+    pub published: Arc<Published>,
+    /// What is stored.
+    pub loads: Arc<Loads>,
+    /// The way to the core.
+    pub mailbox: Mailbox,
+    /// The way to the network.
+    pub outbox: Outbox,
+    /// The network, for questions.
+    pub network: NetworkHandle,
+    /// Who is connected.
+    pub peers: Arc<Peers>,
+    /// Which subnets are heard.
+    pub subnets: Arc<Subnets>,
+    /// Where events come from.
+    pub events: broadcast::Sender<api::Event>,
+    /// Bounds for reads.
+    pub reads: Reads,
+}
+
+/// The bounds of reads: how many work, and how many are there at all.
+pub struct Reads {
+    working: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        let semaphore = |count| Arc::new(Semaphore::new(count));
+        Self { working: semaphore(READS_MAX), waiting: semaphore(READS_WAITING_MAX) }
+    }
+}
+
+fn refused(refused: Refused) -> ApiError {
+    ApiError::unavailable(refused.to_string())
+}
+
+fn view_error(error: ViewError) -> ApiError {
+    match &error {
+        ViewError::SlotOutOfRange { .. }
+        | ViewError::EpochOutOfRange { .. }
+        | ViewError::NoCommittee { .. } => ApiError::bad_request(error.to_string()),
+        ViewError::HeadBehind { .. } => ApiError::unavailable(error.to_string()),
+        ViewError::Fault(_) => ApiError::internal(error.to_string()),
+    }
+}
+
+/// The core answered a command with the answer to another one.
+fn wrong_reply() -> ApiError {
+    ApiError::internal("the chain gave an answer of another kind")
+}
+
+impl NodeBackend {
+    /// Reads on a blocking thread.
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(Lookup) -> Answer<T> + Send + 'static,
+    ) -> Reply<'_, T> {
+        let lookup = Lookup { view: self.published.view(), loads: self.loads.clone() };
+        async move {
+            let busy = |_| ApiError::unavailable("too many requests wait");
+            let _waiting = self.reads.waiting.try_acquire().map_err(busy)?;
+            let permit = self.reads.working.clone().acquire_owned().await;
+            let work = move || {
+                let answer = read(lookup);
+                drop(permit);
+                answer
+            };
+            let done = tokio::task::spawn_blocking(work).await;
+            done.unwrap_or_else(|error| Err(ApiError::internal(format!("the request failed: {error}"))))
+        }
+        .boxed()
+    }
+
+    /// Publishes items and tells which failed.
+    fn items(&self, command: Command) -> Reply<'_, Vec<Failure>> {
+        async move {
+            match self.mailbox.command(command).await.map_err(refused)? {
+                chain::Reply::Items(failures) => Ok(failures
+                    .into_iter()
+                    .map(|failure| Failure { index: failure.index, message: failure.message })
+                    .collect()),
+                _ => Err(wrong_reply()),
+            }
+        }
+        .boxed()
+    }
+
+    /// Publishes a single item.
+    fn item(&self, command: Command) -> Reply<'_, ()> {
+        let items = self.items(command);
+        async move {
+            match items.await?.into_iter().next() {
+                None => Ok(()),
+                Some(failure) => Err(ApiError::bad_request(failure.message)),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Backend for NodeBackend {
+    fn spec(&self) -> &'static Spec {
+        self.spec
+    }
+
+    fn genesis(&self) -> Genesis {
+        let genesis = self.published.view().genesis;
+        Genesis {
+            genesis_time: genesis.time.0 / 1000,
+            genesis_validators_root: genesis.validators_root,
+            genesis_fork_version: genesis.fork_version,
+        }
+    }
+
+    fn version(&self) -> String {
+        concat!("Interlock/v", env!("CARGO_PKG_VERSION")).to_owned()
+    }
+
+    fn current_slot(&self) -> Slot {
+        clock::slot_at(self.spec, self.published.view().genesis.time, clock::now())
+    }
+
+    fn syncing(&self) -> Syncing {
+        let head_slot = self.published.view().head.slot;
+        Syncing {
+            head_slot,
+            sync_distance: self.current_slot().saturating_sub(head_slot).0,
+            is_syncing: matches!(self.published.sync(), SyncState::Syncing { .. }),
+            is_optimistic: false,
+            // Before Bellatrix there is no execution client to be offline.
+            el_offline: false,
+        }
+    }
+
+    fn identity(&self) -> Reply<'_, Identity> {
+        async move { Ok(identity(&self.network, &self.subnets).await) }.boxed()
+    }
+
+    fn peers(&self) -> Reply<'_, Vec<PeerInfo>> {
+        async move { Ok(self.peers.list()) }.boxed()
+    }
+
+    fn state(&self, id: StateId) -> Reply<'_, Found<Arc<BeaconState>>> {
+        self.read(move |lookup| lookup.state(id))
+    }
+
+    fn block(&self, id: BlockId) -> Reply<'_, Found<(BlockPlace, Arc<SignedBeaconBlock>)>> {
+        self.read(move |lookup| lookup.block(id))
+    }
+
+    fn headers(&self, slot: Option<Slot>, parent: Option<Root>) -> Reply<'_, Vec<FoundBlock>> {
+        self.read(move |lookup| lookup.headers(slot, parent))
+    }
+
+    fn committees(&self, state: Arc<BeaconState>, epoch: Epoch) -> Reply<'_, Vec<CommitteeInfo>> {
+        self.read(move |_| committees(&state, epoch))
+    }
+
+    fn proposer_duties(&self, epoch: Epoch) -> Reply<'_, Duties<ProposerDuty>> {
+        self.read(move |lookup| {
+            let found = lookup.view.proposer_duties(epoch).map_err(view_error)?;
+            let duty = |duty: chain::ProposerDuty| ProposerDuty {
+                pubkey: duty.pubkey,
+                validator_index: duty.validator_index,
+                slot: duty.slot,
+            };
+            let duties = found.duties.into_iter().map(duty).collect();
+            Ok(Duties { dependent_root: found.dependent_root, duties })
+        })
+    }
+
+    fn attester_duties(
+        &self,
+        epoch: Epoch,
+        validators: Vec<ValidatorIndex>,
+    ) -> Reply<'_, Duties<AttesterDuty>> {
+        self.read(move |lookup| {
+            let found = lookup.view.attester_duties(epoch, &validators).map_err(view_error)?;
+            let duty = |duty: chain::AttesterDuty| AttesterDuty {
+                pubkey: duty.pubkey,
+                validator_index: duty.validator_index,
+                committee_index: duty.committee_index,
+                committee_length: duty.committee_length,
+                committees_at_slot: duty.committees_at_slot,
+                validator_committee_index: duty.validator_committee_index,
+                slot: duty.slot,
+            };
+            let duties = found.duties.into_iter().map(duty).collect();
+            Ok(Duties { dependent_root: found.dependent_root, duties })
+        })
+    }
+
+    fn attestation_data(&self, slot: Slot) -> Reply<'_, AttestationData> {
+        self.read(move |lookup| lookup.view.attestation_data(slot, CommitteeIndex(0)).map_err(view_error))
+    }
+
+    fn aggregate_attestation(&self, slot: Slot, data_root: Root) -> Reply<'_, Attestation> {
+        self.read(move |lookup| {
+            let found = lookup.view.pools.attestations.aggregate_attestation(slot, data_root);
+            found.ok_or_else(|| ApiError::not_found("no attestation with that data is known"))
+        })
+    }
+
+    fn produce_block(&self, request: BlockRequest) -> Reply<'_, BeaconBlock> {
+        let BlockRequest { slot, randao_reveal, graffiti } = request;
+        async move {
+            let command = Command::ProduceBlock { slot, randao_reveal, graffiti };
+            match self.mailbox.command(command).await.map_err(refused)? {
+                chain::Reply::Produced(Ok(block)) => Ok(*block),
+                chain::Reply::Produced(Err(why)) => Err(ApiError::internal(why)),
+                _ => Err(wrong_reply()),
+            }
+        }
+        .boxed()
+    }
+
+    fn subscribe_committees(&self, subscriptions: Vec<CommitteeSubscription>) -> Reply<'_, ()> {
+        let now = self.current_slot();
+        let mut searched = std::collections::BTreeSet::new();
+        for wish in subscriptions.iter().filter(|wish| wish.slot >= now && wish.committees_at_slot > 0) {
+            let subnet = subnet_of(self.spec, wish);
+            // Who only publishes needs peers on the subnet; who aggregates must hear it.
+            if wish.is_aggregator {
+                self.subnets.want(wish.slot, subnet);
+            }
+            if wish.slot <= now + DISCOVER_SLOTS && searched.insert(subnet) {
+                self.outbox.send(ToNetwork::Discover(subnet as u8));
+            }
+        }
+        async move { Ok(()) }.boxed()
+    }
+
+    fn liveness(
+        &self,
+        epoch: Epoch,
+        validators: Vec<ValidatorIndex>,
+    ) -> Reply<'_, Vec<(ValidatorIndex, bool)>> {
+        async move {
+            let view = self.published.view();
+            let current = self.current_slot().epoch(self.spec);
+            if epoch > current + 1 || epoch + 1 < current {
+                return Err(ApiError::bad_request(format!(
+                    "epoch {epoch} is neither the current epoch {current}, nor the one before or after"
+                )));
+            }
+            Ok(validators.into_iter().map(|index| (index, view.liveness.is_live(epoch, index))).collect())
+        }
+        .boxed()
+    }
+
+    fn publish_block(&self, block: Arc<SignedBeaconBlock>) -> Reply<'_, ()> {
+        async move {
+            match self.mailbox.command(Command::PublishBlock(block)).await.map_err(refused)? {
+                chain::Reply::Block(PublishOutcome::Imported) => Ok(()),
+                chain::Reply::Block(PublishOutcome::BroadcastOnly(why)) => {
+                    Err(ApiError { code: 202, message: why, failures: Vec::new() })
+                }
+                chain::Reply::Block(PublishOutcome::Invalid(why)) => Err(ApiError::bad_request(why)),
+                _ => Err(wrong_reply()),
+            }
+        }
+        .boxed()
+    }
+
+    fn publish_attestations(&self, attestations: Vec<Attestation>) -> Reply<'_, Vec<Failure>> {
+        self.items(Command::PublishAttestations(attestations.into_iter().map(Arc::new).collect()))
+    }
+
+    fn publish_aggregates(&self, aggregates: Vec<SignedAggregateAndProof>) -> Reply<'_, Vec<Failure>> {
+        self.items(Command::PublishAggregates(aggregates.into_iter().map(Arc::new).collect()))
+    }
+
+    fn publish_voluntary_exit(&self, exit: SignedVoluntaryExit) -> Reply<'_, ()> {
+        self.item(Command::SubmitVoluntaryExit(Arc::new(exit)))
+    }
+
+    fn publish_proposer_slashing(&self, slashing: ProposerSlashing) -> Reply<'_, ()> {
+        self.item(Command::SubmitProposerSlashing(Arc::new(slashing)))
+    }
+
+    fn publish_attester_slashing(&self, slashing: AttesterSlashing) -> Reply<'_, ()> {
+        self.item(Command::SubmitAttesterSlashing(Arc::new(slashing)))
+    }
+
+    fn pool_attestations(&self) -> Vec<Attestation> {
+        self.published.view().pools.attestations.best(None)
+    }
+
+    fn pool_voluntary_exits(&self) -> Vec<SignedVoluntaryExit> {
+        self.published.view().pools.operations.exits().map(|exit| (**exit).clone()).collect()
+    }
+
+    fn pool_proposer_slashings(&self) -> Vec<ProposerSlashing> {
+        let view = self.published.view();
+        view.pools.operations.proposer_slashings().map(|slashing| (**slashing).clone()).collect()
+    }
+
+    fn pool_attester_slashings(&self) -> Vec<AttesterSlashing> {
+        let view = self.published.view();
+        view.pools.operations.attester_slashings().map(|slashing| (**slashing).clone()).collect()
+    }
+
+    fn fork_choice(&self) -> ForkChoiceDump {
+        fork_choice_dump(&self.published.view())
+    }
+
+    fn heads(&self) -> Vec<HeadInfo> {
+        let view = self.published.view();
+        let leaves = view.fork_choice.nodes.iter().filter(|summary| summary.is_leaf);
+        leaves.map(|summary| HeadInfo { root: summary.node.root, slot: summary.node.slot }).collect()
+    }
+
+    fn events(&self) -> broadcast::Receiver<api::Event> {
+        self.events.subscribe()
+    }
+}
+
+fn committees(state: &BeaconState, epoch: Epoch) -> Answer<Vec<CommitteeInfo>> {
+    let cache = committee_cache(state, epoch).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let mut found = Vec::new();
+    for slot in (0..cache.slots_per_epoch).map(|place| cache.first_slot + place) {
+        for index in 0..cache.committees_per_slot {
+            let range = cache.range(slot, index).expect("slot and index are the cache's own");
+            let validators = cache.shuffling[range].to_vec();
+            found.push(CommitteeInfo { index: CommitteeIndex(index), slot, validators });
+        }
+    }
+    Ok(found)
+}
+
+fn fork_choice_dump(view: &View) -> ForkChoiceDump {
+    let node = |summary: &chain::NodeSummary| ForkChoiceNode {
+        slot: summary.node.slot,
+        block_root: summary.node.root,
+        parent_root: summary.parent,
+        justified_epoch: summary.node.justified.epoch,
+        finalized_epoch: summary.node.finalized.epoch,
+        weight: summary.weight.0,
+        // Without execution nothing is optimistic, and invalid blocks are not kept.
+        validity: "valid",
+    };
+    ForkChoiceDump {
+        justified_checkpoint: view.justified.clone(),
+        finalized_checkpoint: view.finalized.clone(),
+        head_root: view.head.root,
+        proposer_boost_root: view.fork_choice.proposer_boost_root,
+        nodes: view.fork_choice.nodes.iter().map(node).collect(),
+    }
+}

@@ -1,0 +1,139 @@
+//! What an operator chooses, and the folder that describes a network.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use types::{BeaconState, Settings, Spec};
+
+use crate::NodeError;
+
+/// What a beacon node needs to run.
+#[derive(Clone, Debug)]
+pub struct BeaconConfig {
+    /// The network.
+    pub network: NetworkFolder,
+    /// Where database and node key lie.
+    pub data_dir: PathBuf,
+    /// Where the Beacon API listens.
+    pub http: SocketAddr,
+    /// Allow pages from any origin to call the API.
+    pub allow_any_origin: bool,
+    /// Where libp2p and discovery listen.
+    pub listen_address: IpAddr,
+    /// TCP port of libp2p; 0 takes any free one.
+    pub tcp_port: u16,
+    /// UDP port of discovery; 0 takes any free one.
+    pub udp_port: u16,
+    /// The address that the node record names; by default what peers see.
+    pub enr_address: Option<IpAddr>,
+    /// Records to start discovery from, besides those of the network folder.
+    pub bootnodes: Vec<String>,
+    /// Peers to stay connected to, as multiaddresses.
+    pub static_peers: Vec<String>,
+    /// Peers to look for.
+    pub target_peers: usize,
+    /// Listen to all attestation subnets.
+    pub subscribe_all_subnets: bool,
+}
+
+impl BeaconConfig {
+    /// A node of this network with its data in a folder, listening on loopback at ports of the system's choice.
+    pub fn loopback(network: NetworkFolder, data_dir: PathBuf) -> Self {
+        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self {
+            network,
+            data_dir,
+            http: SocketAddr::new(localhost, 0),
+            allow_any_origin: false,
+            listen_address: localhost,
+            tcp_port: 0,
+            udp_port: 0,
+            enr_address: Some(localhost),
+            bootnodes: Vec::new(),
+            static_peers: Vec::new(),
+            target_peers: 64,
+            subscribe_all_subnets: false,
+        }
+    }
+}
+
+/// A network: its rules, its first state and its first contacts.
+#[derive(Clone, Debug)]
+pub struct NetworkFolder {
+    /// Preset and configuration.
+    pub spec: &'static Spec,
+    /// The genesis state.
+    pub genesis: Arc<BeaconState>,
+    /// Node records to start discovery from.
+    pub bootnodes: Vec<String>,
+}
+
+impl NetworkFolder {
+    /// Reads `config.yaml`, `genesis.ssz`, and where they exist `preset.yaml` and `bootstrap_nodes.yaml`.
+    pub fn read(folder: &Path) -> Result<Self, NodeError> {
+        let config = read_text(&folder.join("config.yaml"))?;
+        let preset_path = folder.join("preset.yaml");
+        let preset = if preset_path.exists() { Some(read_text(&preset_path)?) } else { None };
+        let file_error = |path: PathBuf, reason: String| NodeError::File { path, reason };
+        let wrong_config =
+            |error: types::SettingError| file_error(folder.join("config.yaml"), error.to_string());
+        let settings = Settings::parse(&config).map_err(wrong_config)?;
+        let spec = Spec::from_settings(settings, preset.as_deref()).map_err(wrong_config)?;
+
+        let path = folder.join("genesis.ssz");
+        let bytes = std::fs::read(&path).map_err(|error| file_error(path.clone(), error.to_string()))?;
+        let genesis = BeaconState::decode_any(spec, &bytes).map_err(|error| {
+            file_error(path, format!("no state of preset {}: {error}", spec.config.preset_base))
+        })?;
+        check_genesis(spec, &genesis)?;
+
+        let path = folder.join("bootstrap_nodes.yaml");
+        let bootnodes = if path.exists() { records(&read_text(&path)?) } else { Vec::new() };
+        Ok(Self { spec, genesis: Arc::new(genesis), bootnodes })
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, NodeError> {
+    std::fs::read_to_string(path)
+        .map_err(|error| NodeError::File { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// The records of a list, one an entry; comments and other lines are passed over.
+fn records(text: &str) -> Vec<String> {
+    let items = text.lines().map(|line| line.trim().trim_start_matches("- ").trim_matches(['"', '\'']));
+    items.filter(|item| item.starts_with("enr:")).map(str::to_owned).collect()
+}
+
+/// Refuses a genesis state that was made under another configuration.
+fn check_genesis(spec: &Spec, genesis: &BeaconState) -> Result<(), NodeError> {
+    let mismatch = |reason: String| Err(NodeError::GenesisMismatch(reason));
+    let fork = spec.fork_name_at_slot(genesis.slot);
+    let version = spec.fork_version(fork);
+    if genesis.fork.current_version != version {
+        return mismatch(format!(
+            "its fork version is {}, the configuration says {version} ({fork})",
+            genesis.fork.current_version
+        ));
+    }
+    if genesis.slot == 0
+        && transition::genesis::genesis_validators_root(genesis) != genesis.genesis_validators_root
+    {
+        return mismatch("its genesis_validators_root is not that of its validators".into());
+    }
+    if genesis.validators.is_empty() {
+        return mismatch("it has no validators".into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_found_in_yaml_and_plain_lists() {
+        let text = "# comment\n- enr:-abc\n- \"enr:-def\" \nenr:-ghi\n- other\n";
+        assert_eq!(records(text), ["enr:-abc", "enr:-def", "enr:-ghi"]);
+    }
+}

@@ -1,0 +1,63 @@
+//! Events of the chain as the API sends them.
+
+use api::Topic;
+use types::{Spec, SszExt};
+
+/// The API's form of an event.
+pub fn api_event(spec: &'static Spec, event: chain::Event) -> api::Event {
+    use chain::Event;
+    match event {
+        Event::BlockGossip { slot, block } => api::Event::BlockGossip { slot, block },
+        Event::Block { slot, block } => api::Event::Block { slot, block },
+        Event::Head {
+            slot,
+            block,
+            state,
+            epoch_transition,
+            previous_duty_dependent_root,
+            current_duty_dependent_root,
+        } => api::Event::Head {
+            slot,
+            block,
+            state,
+            epoch_transition,
+            previous_duty_dependent_root,
+            current_duty_dependent_root,
+        },
+        Event::ChainReorg {
+            slot,
+            depth,
+            old_head_block,
+            new_head_block,
+            old_head_state,
+            new_head_state,
+            epoch,
+        } => api::Event::ChainReorg {
+            slot,
+            depth,
+            old_head_block,
+            new_head_block,
+            old_head_state,
+            new_head_state,
+            epoch,
+        },
+        Event::FinalizedCheckpoint { checkpoint, state } => {
+            api::Event::FinalizedCheckpoint { checkpoint, state }
+        }
+        Event::Attestation(attestation) => {
+            api::Event::Attestation(Box::new(std::sync::Arc::unwrap_or_clone(attestation)))
+        }
+        Event::VoluntaryExit(exit) => {
+            let ctx = spec.ctx_at_slot(exit.message.epoch.start_slot(spec));
+            api::Event::Operation(Topic::VoluntaryExit, exit.to_json(ctx))
+        }
+        Event::ProposerSlashing(slashing) => {
+            let ctx = spec.ctx_at_slot(slashing.signed_header_1.message.slot);
+            api::Event::Operation(Topic::ProposerSlashing, slashing.to_json(ctx))
+        }
+        Event::AttesterSlashing(slashing) => {
+            let ctx = spec.ctx_at_slot(slashing.attestation_1.data.slot);
+            api::Event::Operation(Topic::AttesterSlashing, slashing.to_json(ctx))
+        }
+    }
+}

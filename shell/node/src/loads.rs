@@ -1,0 +1,159 @@
+//! Reading blocks and states back from the database.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use chain::{LoadId, LoadKey, Loaded, LoadedState};
+use crossbeam_channel::Sender;
+use ssz::SszExt;
+use storage::Database;
+use transition::genesis::genesis_block;
+use transition::{Signatures, ValidateResult, process_slots, state_transition};
+use types::{BeaconState, Root, SignedBeaconBlock, Slot, Spec};
+
+/// A walk longer than this means that the database lost its states.
+const WALK_MAX: usize = 100_000;
+/// Reads that may wait for the reader; the core has fewer under way.
+const READS_MAX: usize = 64;
+
+/// What can be read: the database, and the genesis that comes before all of it.
+#[derive(Debug)]
+pub struct Loads {
+    /// The network.
+    pub spec: &'static Spec,
+    /// Where blocks and states are stored.
+    pub database: Arc<Database>,
+    /// The first state.
+    pub genesis_state: Arc<BeaconState>,
+    /// The block of the first state.
+    pub genesis_block: Arc<SignedBeaconBlock>,
+    /// Its root.
+    pub genesis_root: Root,
+}
+
+impl Loads {
+    /// Reads from a database of a network with this genesis.
+    pub fn new(spec: &'static Spec, database: Arc<Database>, genesis_state: Arc<BeaconState>) -> Self {
+        let block = genesis_block(&genesis_state);
+        let genesis_root = block.message.hash_tree_root(genesis_state.ctx());
+        Self { spec, database, genesis_state, genesis_block: Arc::new(block), genesis_root }
+    }
+
+    /// A block by its root.
+    pub fn block(&self, root: &Root) -> Result<Option<Arc<SignedBeaconBlock>>, String> {
+        if *root == self.genesis_root {
+            return Ok(Some(self.genesis_block.clone()));
+        }
+        let stored = self.database.block(&root.0).map_err(|fault| fault.to_string())?;
+        let decode = |stored: storage::StoredBlock| {
+            let ctx = self.spec.ctx_at_slot(Slot(stored.slot));
+            let block = SignedBeaconBlock::from_ssz(&stored.ssz, ctx);
+            block.map(Arc::new).map_err(|error| format!("stored block {root}: {error}"))
+        };
+        stored.map(decode).transpose()
+    }
+
+    /// The newest stored state of the chain that ends with a block, and the blocks after it.
+    pub fn state(&self, block_root: Root) -> Loaded {
+        match self.find_state(block_root) {
+            Ok(Some(found)) => Loaded::State(found),
+            Ok(None) => Loaded::Missing,
+            Err(error) => Loaded::Failed(error),
+        }
+    }
+
+    fn find_state(&self, wanted: Root) -> Result<Option<LoadedState>, String> {
+        let mut blocks = Vec::new();
+        let mut root = wanted;
+        // States are stored under the roots of the blocks whose post-states they are.
+        loop {
+            if let Some(state) = self.stored_state(root)? {
+                blocks.reverse();
+                return Ok(Some(LoadedState { state, block_root: root, blocks }));
+            }
+            let Some(found) = self.block(&root)? else { return Ok(None) };
+            root = found.message.parent_root;
+            blocks.push(found);
+            if blocks.len() > WALK_MAX {
+                return Err(format!("no state within {WALK_MAX} blocks before {wanted}"));
+            }
+        }
+    }
+
+    fn stored_state(&self, root: Root) -> Result<Option<Arc<BeaconState>>, String> {
+        if root == self.genesis_root {
+            return Ok(Some(self.genesis_state.clone()));
+        }
+        let stored = self.database.state(&root.0).map_err(|fault| fault.to_string())?;
+        let decode = |stored: storage::StoredState| {
+            let fork = self.spec.fork_name_at_slot(Slot(stored.slot));
+            let mut state = BeaconState::decode_at(self.spec, fork, &stored.ssz)
+                .map_err(|error| format!("stored state of block {root}: {error}"))?;
+            // Decompressing the keys again would take longer than everything else here.
+            state.context.caches.pubkeys = self.genesis_state.context.caches.pubkeys.clone();
+            Ok(Arc::new(state))
+        };
+        stored.map(decode).transpose()
+    }
+
+    /// The post-state of a stored block, replayed where it must be.
+    pub fn replayed_state(&self, block_root: Root) -> Result<Option<Arc<BeaconState>>, String> {
+        let Some(found) = self.find_state(block_root)? else { return Ok(None) };
+        if found.blocks.is_empty() {
+            return Ok(Some(found.state));
+        }
+        let mut state = (*found.state).clone();
+        for block in &found.blocks {
+            state_transition(&mut state, block, &mut Signatures::Skip, ValidateResult::No)
+                .map_err(|error| format!("replay of slot {}: {error}", block.message.slot))?;
+        }
+        Ok(Some(Arc::new(state)))
+    }
+}
+
+/// The state advanced through empty slots to `slot`.
+pub fn advanced(state: Arc<BeaconState>, slot: Slot) -> Result<Arc<BeaconState>, String> {
+    if state.slot >= slot {
+        return Ok(state);
+    }
+    let mut state = (*state).clone();
+    process_slots(&mut state, slot).map_err(|error| error.to_string())?;
+    Ok(Arc::new(state))
+}
+
+/// The thread that reads for the core. Dropping it ends the thread after the reads that wait.
+#[derive(Debug)]
+pub struct Reader {
+    queue: Option<Sender<(LoadId, LoadKey)>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reader {
+    /// Starts the thread; it hands what it read to `done`.
+    pub fn start(loads: Arc<Loads>, done: impl Fn(LoadId, Loaded) + Send + 'static) -> std::io::Result<Self> {
+        let (queue, reads) = crossbeam_channel::bounded(READS_MAX);
+        let run = move || {
+            while let Ok((id, LoadKey::State { block_root })) = reads.recv() {
+                done(id, loads.state(block_root));
+            }
+        };
+        let thread = std::thread::Builder::new().name("reader".to_owned()).spawn(run)?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Queues a read; false where too many wait.
+    pub fn read(&self, id: LoadId, key: LoadKey) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.try_send((id, key)).is_ok())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the reader's thread panicked");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! A beacon node from start to stop: opens what it needs in order, starts the threads, and ends them in reverse.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use api::{Server, ServerConfig};
+use chain::{Chain, ChainConfig, GenesisInfo, Start, StoredStart};
+use network::{Network, NetworkEvent, NetworkHandle, load_or_create_key};
+use prometheus_client::registry::Registry;
+use storage::{Batch, Database, Identity, Op, Report};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use types::{Root, Spec};
+
+use crate::backend::{NodeBackend, Reads};
+use crate::bridge::{Bridge, ForkDigests};
+use crate::config::BeaconConfig;
+use crate::core_thread::{Core, Exits};
+use crate::disk::{self, Disk};
+use crate::fingerprint::config_fingerprint;
+use crate::loads::{Loads, Reader};
+use crate::mailbox::{Answer, GOSSIP_MAX, Inbox, Mailbox, URGENT_MAX, Urgent, mailbox};
+use crate::network_config::network_config;
+use crate::outbox::{self, Outbox};
+use crate::peers::Peers;
+use crate::published::Published;
+use crate::serve::Serve;
+use crate::slot_log::EverySlot;
+use crate::subnets::Subnets;
+use crate::workers::Workers;
+use crate::{NodeError, clock};
+
+/// Memory of the database's cache.
+const CACHE_BYTES: usize = 128 << 20;
+/// Events that a subscriber of the API may be behind by before it loses the oldest.
+const EVENTS_MAX: usize = 1024;
+/// Every how many epochs a finalized state is kept for good.
+const ARCHIVE_EVERY_EPOCHS: u64 = 256;
+/// The meta entry that names the genesis block of a database.
+const GENESIS_BLOCK: &str = "genesis_block";
+/// How long an orderly stop may take before it is no longer waited for.
+const STOP_TIME: Duration = Duration::from_secs(20);
+
+/// Starts beacon nodes.
+pub struct BeaconNode;
+
+/// A beacon node that runs until it is stopped, or breaks.
+pub struct RunningNode {
+    http: SocketAddr,
+    network: NetworkHandle,
+    mailbox: Mailbox,
+    core: Option<JoinHandle<()>>,
+    ended: watch::Receiver<Option<Result<(), String>>>,
+    stop_http: watch::Sender<bool>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// What stands before the core thread starts.
+struct Parts {
+    spec: &'static Spec,
+    genesis: GenesisInfo,
+    loads: Arc<Loads>,
+    published: Arc<Published>,
+    peers: Arc<Peers>,
+    subnets: Arc<Subnets>,
+    outbox: Outbox,
+    mailbox: Mailbox,
+    events: broadcast::Sender<api::Event>,
+}
+
+impl BeaconNode {
+    /// Starts a node on the current runtime, which must have several threads. Fails with nothing left running.
+    pub async fn start(config: BeaconConfig) -> Result<RunningNode, NodeError> {
+        let spec = config.network.spec;
+        let database = open_database(&config)?;
+        let loads = Arc::new(Loads::new(spec, database.clone(), config.network.genesis.clone()));
+        check_genesis_block(&loads)?;
+        let key = load_or_create_key(&config.data_dir.join("node_key"))?;
+        let (chain, loads) = tokio::task::spawn_blocking(move || start_chain(loads))
+            .await
+            .map_err(|error| NodeError::Broken(format!("the start failed: {error}")))??;
+        let view = chain.view().clone();
+
+        // The registry is where an exporter of metrics would look; nothing reads it yet.
+        let settings = network_config(&config, key, &view);
+        let (network, network_events) = Network::start(settings, &mut Registry::default()).await?;
+        let epoch = clock::slot_at(spec, view.genesis.time, clock::now()).epoch(spec);
+        let node_id = network.initial_enr().node_id().raw();
+        let subnets = Arc::new(Subnets::new(spec, node_id, config.subscribe_all_subnets, epoch));
+        let (seq, attnets) = subnets.metadata();
+        network.set_metadata(seq, attnets, 0).await;
+
+        let (mailbox, inbox) = mailbox(URGENT_MAX, GOSSIP_MAX);
+        let (outbox, commands) = Outbox::new();
+        let (events, _) = broadcast::channel(EVENTS_MAX);
+        let parts = Parts {
+            spec,
+            genesis: view.genesis,
+            loads,
+            published: Arc::new(Published::new(view)),
+            peers: Arc::default(),
+            subnets,
+            outbox,
+            mailbox,
+            events,
+        };
+        let started = parts.run(&config, (chain, inbox), network.clone(), (network_events, commands)).await;
+        if started.is_err() {
+            network.shutdown().await;
+        }
+        started
+    }
+}
+
+impl Parts {
+    /// Starts threads and tasks around the core.
+    async fn run(
+        self,
+        config: &BeaconConfig,
+        (chain, inbox): (Chain, Inbox),
+        network: NetworkHandle,
+        (network_events, commands): (mpsc::Receiver<NetworkEvent>, mpsc::Receiver<outbox::ToNetwork>),
+    ) -> Result<RunningNode, NodeError> {
+        let backend = Arc::new(self.backend(network.clone()));
+        let server_config = ServerConfig { address: config.http, allow_any_origin: config.allow_any_origin };
+        let server = Server::bind(&server_config, backend).await?;
+        let http = server.address()?;
+
+        let exits = self.exits()?;
+        let (end, ended) = watch::channel(None);
+        let core = std::thread::Builder::new()
+            .name("core".to_owned())
+            .spawn(move || run_core(Core::new(chain, inbox, exits), &end))?;
+        self.start_bridge(network.clone(), network_events)?;
+
+        let (stop_http, http_stopped) = watch::channel(false);
+        let serve = async move {
+            if let Err(error) = server.run(http_stopped).await {
+                tracing::error!(%error, "the Beacon API has ended");
+            }
+        };
+        let every_slot = EverySlot {
+            spec: self.spec,
+            genesis: self.genesis,
+            published: self.published.clone(),
+            peers: self.peers.clone(),
+            outbox: self.outbox.clone(),
+            subnets: self.subnets.clone(),
+        };
+        let tasks = vec![
+            tokio::spawn(outbox::run(self.spec, self.genesis, network.clone(), commands)),
+            tokio::spawn(serve),
+            tokio::spawn(every_slot.run()),
+        ];
+        tracing::info!(
+            head_slot = self.published.view().head.slot.0,
+            finalized = self.published.view().finalized.epoch.0,
+            http = %http,
+            tcp = %network.listen_address(),
+            peer_id = %network.peer_id(),
+            enr = network.initial_enr().to_base64(),
+            "beacon node started"
+        );
+        Ok(RunningNode { http, network, mailbox: self.mailbox, core: Some(core), ended, stop_http, tasks })
+    }
+
+    fn backend(&self, network: NetworkHandle) -> NodeBackend {
+        NodeBackend {
+            spec: self.spec,
+            published: self.published.clone(),
+            loads: self.loads.clone(),
+            mailbox: self.mailbox.clone(),
+            outbox: self.outbox.clone(),
+            network,
+            peers: self.peers.clone(),
+            subnets: self.subnets.clone(),
+            events: self.events.clone(),
+            reads: Reads::default(),
+        }
+    }
+
+    fn exits(&self) -> Result<Exits, NodeError> {
+        let mailbox = self.mailbox.clone();
+        let count = std::thread::available_parallelism().map_or(2, usize::from);
+        let workers = Workers::start(count, move |id, result| mailbox.answer(Answer::Job(id, result)))?;
+        let mailbox = self.mailbox.clone();
+        let disk = Disk::start(self.spec, self.loads.database.clone(), move |report| {
+            mailbox.answer(match report {
+                Report::Stored(seq) => Answer::Stored(seq),
+                Report::Fault(fault) => Answer::DiskFailed(fault.to_string()),
+            });
+        })?;
+        let mailbox = self.mailbox.clone();
+        let reader =
+            Reader::start(self.loads.clone(), move |id, loaded| mailbox.answer(Answer::Loaded(id, loaded)))?;
+        Ok(Exits {
+            workers,
+            disk,
+            reader,
+            outbox: self.outbox.clone(),
+            peers: self.peers.clone(),
+            published: self.published.clone(),
+            events: self.events.clone(),
+        })
+    }
+
+    /// The bridge's thread ends by itself when the network's events end.
+    fn start_bridge(
+        &self,
+        network: NetworkHandle,
+        events: mpsc::Receiver<NetworkEvent>,
+    ) -> Result<(), NodeError> {
+        let bridge = Bridge {
+            spec: self.spec,
+            mailbox: self.mailbox.clone(),
+            outbox: self.outbox.clone(),
+            peers: self.peers.clone(),
+            published: self.published.clone(),
+            loads: self.loads.clone(),
+            serve: Serve::new(self.loads.clone(), self.published.clone(), network),
+            digests: ForkDigests::new(self.spec, self.genesis.validators_root),
+        };
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::Builder::new().name("bridge".to_owned()).spawn(move || bridge.run(&runtime, events))?;
+        Ok(())
+    }
+}
+
+fn run_core(core: Core, end: &watch::Sender<Option<Result<(), String>>>) {
+    // A panic here must end the process in order, not leave a node that answers from an old view for ever.
+    let run = std::panic::AssertUnwindSafe(move || core.run());
+    let outcome = std::panic::catch_unwind(run)
+        .unwrap_or_else(|_| Err("the core thread panicked; the log has the place".to_owned()));
+    // Nobody waits for a node that was dropped.
+    let _ = end.send(Some(outcome));
+}
+
+impl RunningNode {
+    /// Where the Beacon API listens.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The network, for questions.
+    pub fn network(&self) -> &NetworkHandle {
+        &self.network
+    }
+
+    /// Waits until the node ends by itself; always an error.
+    pub async fn broken(&mut self) -> NodeError {
+        let ended = self.ended.wait_for(Option::is_some).await;
+        match ended.map(|outcome| outcome.clone()) {
+            Ok(Some(Err(why))) => NodeError::Broken(why),
+            _ => NodeError::Broken("the core thread has ended".to_owned()),
+        }
+    }
+
+    /// Stops in order: no more requests, goodbye to peers, everything stored. Takes at most about 20 seconds; what
+    /// was not stored by then is as after a crash.
+    pub async fn stop(mut self) -> Result<(), NodeError> {
+        let stop = async {
+            // An error means that the server has ended already.
+            let _ = self.stop_http.send(true);
+            self.network.shutdown().await;
+            let (done, stopped) = oneshot::channel();
+            let mailbox = self.mailbox.clone();
+            let asked = tokio::task::spawn_blocking(move || mailbox.urgent_waiting(Urgent::Stop(done)));
+            if matches!(asked.await, Ok(Ok(()))) {
+                // The core drops the sender where it breaks first; `ended` tells.
+                let _ = stopped.await;
+            }
+            let ended = self.ended.wait_for(Option::is_some).await;
+            ended.ok().and_then(|outcome| outcome.clone()).unwrap_or(Ok(()))
+        };
+        let outcome = tokio::time::timeout(STOP_TIME, stop).await;
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        match outcome {
+            Ok(outcome) => {
+                if let Some(core) = self.core.take() {
+                    // It has said its last word, so this does not wait.
+                    let _ = tokio::task::spawn_blocking(move || core.join()).await;
+                }
+                outcome.map_err(NodeError::Broken)
+            }
+            Err(_) => Err(NodeError::Broken(format!("the stop took longer than {} s", STOP_TIME.as_secs()))),
+        }
+    }
+}
+
+/// Opens the database of the network, which the process then holds alone.
+fn open_database(config: &BeaconConfig) -> Result<Arc<Database>, NodeError> {
+    let identity = Identity {
+        genesis_validators_root: config.network.genesis.genesis_validators_root.0,
+        config_fingerprint: config_fingerprint(config.network.spec),
+    };
+    make_folder(&config.data_dir)?;
+    let database = Database::open(&config.data_dir.join("chain"), &identity, CACHE_BYTES, |part| {
+        tracing::info!(percent = (part * 100.0) as u64, "the database was not closed in order: checking it");
+    })?;
+    Ok(Arc::new(database))
+}
+
+fn make_folder(path: &Path) -> Result<(), NodeError> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| NodeError::File { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// Refuses a database that began from another genesis state. Validators alone do not tell: local networks are often
+/// made again with the same ones.
+fn check_genesis_block(loads: &Loads) -> Result<(), NodeError> {
+    let ours = loads.genesis_root;
+    let (stored, seq) = (loads.database.meta(GENESIS_BLOCK)?, loads.database.last_seq()?);
+    match stored.as_deref().map(Root::try_from) {
+        Some(Ok(found)) if found == ours => Ok(()),
+        Some(Ok(found)) => Err(NodeError::OtherGenesis { found, ours }),
+        Some(Err(_)) => Err(NodeError::Broken("the database's genesis block is unreadable".to_owned())),
+        None => {
+            let op = Op::PutMeta(GENESIS_BLOCK.to_owned(), ours.0.to_vec());
+            Ok(loads.database.apply(&[Batch { seq: seq + 1, ops: vec![op] }])?)
+        }
+    }
+}
+
+/// The chain where an earlier run left it, or at genesis.
+fn start_chain(loads: Arc<Loads>) -> Result<(Chain, Arc<Loads>), NodeError> {
+    let config = ChainConfig { seed: rand::random(), archive_every_epochs: ARCHIVE_EVERY_EPOCHS };
+    let start = match loads.database.fork_choice()? {
+        Some(snapshot) => Start::Restored(restored(&loads, snapshot)?),
+        None => Start::Anchor { state: loads.genesis_state.clone(), block: None },
+    };
+    let chain = Chain::new(loads.spec, config, start, clock::now())?;
+    Ok((chain, loads))
+}
+
+/// What a restart from a snapshot needs.
+pub(crate) fn restored(loads: &Loads, snapshot: Vec<u8>) -> Result<StoredStart, NodeError> {
+    let mut states = std::collections::BTreeMap::new();
+    for root in StoredStart::needs(&snapshot)? {
+        if let chain::Loaded::State(state) = loads.state(root) {
+            states.insert(root, state);
+        }
+    }
+    let broken = NodeError::Broken;
+    let mut journal = Vec::new();
+    for root in disk::journal(&loads.database)? {
+        let block = loads.block(&root).map_err(broken)?;
+        journal.push(block.ok_or_else(|| broken(format!("the stored block {root} is missing")))?);
+    }
+    Ok(StoredStart { snapshot, states, journal })
+}

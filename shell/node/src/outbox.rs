@@ -1,0 +1,115 @@
+//! What the core and the API tell the network.
+//!
+//! The core thread never waits for the network, since the network may be waiting for the core: it puts commands into
+//! a bounded queue that a task empties. Overflow rule: what finds it full is dropped and counted. A lost verdict
+//! means that a message is not forwarded, a lost request times out in sync, a lost status is sent again next slot.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chain::{GenesisInfo, GossipMessage};
+use network::{MessageId, Method, NetworkHandle, PeerId, Subnet, Verdict};
+use tokio::sync::mpsc;
+use types::{Slot, Spec};
+
+use crate::clock;
+use crate::status::fork_digest_at;
+use crate::wire_message::encode;
+
+/// Commands that may wait for the network.
+const QUEUE_MAX: usize = 8192;
+
+/// A command to the network.
+#[derive(Debug)]
+pub enum ToNetwork {
+    /// What to do with a gossip message.
+    Verdict(MessageId, PeerId, Verdict),
+    /// Send this to the topic that it belongs to.
+    Publish(GossipMessage),
+    /// Ask a peer; the number comes back with the answer.
+    Request(u64, PeerId, Method, Vec<u8>),
+    /// Ask a peer for its Status.
+    RefreshStatus(PeerId),
+    /// What we tell peers of our chain.
+    SetStatus(Vec<u8>),
+    /// Change a peer's score.
+    Report(PeerId, f64, &'static str),
+    /// Send a peer away, with a reason of the Goodbye message.
+    Disconnect(PeerId, u64),
+    /// Join a topic.
+    Subscribe(String),
+    /// Leave a topic.
+    Unsubscribe(String),
+    /// Look for peers of a subnet.
+    Discover(u8),
+    /// What peers hear of our subnets: sequence number and attestation subnets.
+    Metadata(u64, [u8; 8]),
+    /// What our record says: `ENRForkID` and attestation subnets.
+    Record([u8; 16], [u8; 8]),
+}
+
+/// The sending end.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    queue: mpsc::Sender<ToNetwork>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Outbox {
+    /// A queue, and its end for [`run`].
+    pub fn new() -> (Self, mpsc::Receiver<ToNetwork>) {
+        let (queue, commands) = mpsc::channel(QUEUE_MAX);
+        (Self { queue, dropped: Arc::default() }, commands)
+    }
+
+    /// Queues a command; drops it where the queue is full.
+    pub fn send(&self, command: ToNetwork) {
+        if self.queue.try_send(command).is_err() && !self.queue.is_closed() {
+            let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+            if dropped.is_power_of_two() {
+                tracing::warn!(dropped, "the network is slower than the node: commands are dropped");
+            }
+        }
+    }
+}
+
+/// Carries commands out until the node drops its outboxes.
+pub async fn run(
+    spec: &'static Spec,
+    genesis: GenesisInfo,
+    handle: NetworkHandle,
+    mut commands: mpsc::Receiver<ToNetwork>,
+) {
+    while let Some(command) = commands.recv().await {
+        match command {
+            ToNetwork::Verdict(id, source, verdict) => handle.report_validation(id, source, verdict).await,
+            ToNetwork::Publish(message) => {
+                let slot = slot_of(spec, &genesis, &message);
+                let digest = fork_digest_at(spec, genesis.validators_root, slot.epoch(spec));
+                let (topic, ssz) = encode(&message, spec.ctx_at_slot(slot));
+                handle.publish(topic.name(digest), ssz).await;
+            }
+            ToNetwork::Request(number, peer, method, ssz) => handle.request(peer, method, ssz, number).await,
+            ToNetwork::RefreshStatus(peer) => handle.refresh_status(peer).await,
+            ToNetwork::SetStatus(ssz) => handle.set_status(ssz).await,
+            ToNetwork::Report(peer, delta, why) => handle.report_peer(peer, delta, why).await,
+            ToNetwork::Disconnect(peer, reason) => handle.disconnect(peer, reason).await,
+            ToNetwork::Subscribe(topic) => handle.subscribe(topic).await,
+            ToNetwork::Unsubscribe(topic) => handle.unsubscribe(topic).await,
+            ToNetwork::Discover(subnet) => handle.discover_subnet(Subnet::Attestation(subnet)).await,
+            ToNetwork::Metadata(seq, attnets) => handle.set_metadata(seq, attnets, 0).await,
+            ToNetwork::Record(eth2, attnets) => handle.update_enr(eth2, attnets, None).await,
+        }
+    }
+}
+
+/// The slot that decides a message's fork.
+fn slot_of(spec: &Spec, genesis: &GenesisInfo, message: &GossipMessage) -> Slot {
+    match message {
+        GossipMessage::Block(block) => block.message.slot,
+        GossipMessage::Attestation { attestation, .. } => attestation.data.slot,
+        GossipMessage::Aggregate(aggregate) => aggregate.message.aggregate.data.slot,
+        // Operations may be older than the fork whose topic they go to.
+        _ => clock::slot_at(spec, genesis.time, clock::now()),
+    }
+}

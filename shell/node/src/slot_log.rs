@@ -1,0 +1,144 @@
+//! What happens once a slot: a line in the log, and the upkeep of subscriptions and record.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chain::{GenesisInfo, View};
+use sync::SyncState;
+use transition::epoch::EpochSummary;
+use types::{Root, Slot, Spec, Time};
+
+use crate::clock;
+use crate::gossip_names::Topic;
+use crate::outbox::{Outbox, ToNetwork};
+use crate::peers::Peers;
+use crate::published::Published;
+use crate::status::{enr_fork_id, fork_digest_at};
+use crate::subnets::Subnets;
+
+/// What the slot's task needs of the node.
+pub struct EverySlot {
+    /// The network's rules.
+    pub spec: &'static Spec,
+    /// Facts of genesis.
+    pub genesis: GenesisInfo,
+    /// What the core shows.
+    pub published: Arc<Published>,
+    /// Who is connected.
+    pub peers: Arc<Peers>,
+    /// The way to the network.
+    pub outbox: Outbox,
+    /// Which subnets to hear.
+    pub subnets: Arc<Subnets>,
+}
+
+impl EverySlot {
+    /// Runs until it is dropped.
+    pub async fn run(self) {
+        let mut topics = BTreeSet::new();
+        let mut record = None;
+        loop {
+            let slot = clock::slot_at(self.spec, self.genesis.time, clock::now());
+            self.subscribe(slot, &mut topics);
+            self.announce(slot, &mut record);
+            if clock::now() < self.genesis.time {
+                self.wait_for_genesis().await;
+                continue;
+            }
+            // In the middle of the slot its block has come, if it is to come in time.
+            let half = self.spec.config.slot_duration_ms / 2;
+            tokio::time::sleep(clock::until(self.start_of(slot).after_ms(half))).await;
+            self.log(slot).await;
+            tokio::time::sleep(clock::until(self.start_of(slot + 1))).await;
+        }
+    }
+
+    /// A line, and the time of a slot, or less where genesis comes first.
+    async fn wait_for_genesis(&self) {
+        let now = clock::now();
+        let seconds = self.genesis.time.since(now) / 1000;
+        tracing::info!(seconds, peers = self.peers.count(), "waiting for genesis");
+        let later = now.after_ms(self.spec.config.slot_duration_ms);
+        tokio::time::sleep(clock::until(later.min(self.genesis.time))).await;
+    }
+
+    fn start_of(&self, slot: Slot) -> Time {
+        self.genesis.time.after_ms(slot.0.saturating_mul(self.spec.config.slot_duration_ms))
+    }
+
+    /// Joins and leaves topics. Those of a fork are joined an epoch before it.
+    fn subscribe(&self, slot: Slot, joined: &mut BTreeSet<String>) {
+        let epoch = slot.epoch(self.spec);
+        let mut wanted = BTreeSet::new();
+        for epoch in [epoch, epoch + 1] {
+            let digest = fork_digest_at(self.spec, self.genesis.validators_root, epoch);
+            let subnets = self.subnets.wanted(slot).into_iter().map(Topic::Attestation);
+            wanted.extend(Topic::GLOBAL.into_iter().chain(subnets).map(|topic| topic.name(digest)));
+        }
+        for topic in wanted.difference(joined) {
+            self.outbox.send(ToNetwork::Subscribe(topic.clone()));
+        }
+        for topic in joined.difference(&wanted) {
+            self.outbox.send(ToNetwork::Unsubscribe(topic.clone()));
+        }
+        *joined = wanted;
+    }
+
+    /// Brings metadata and record up to date.
+    fn announce(&self, slot: Slot, announced: &mut Option<([u8; 16], [u8; 8])>) {
+        let epoch = slot.epoch(self.spec);
+        if let Some((seq, attnets)) = self.subnets.refresh(epoch) {
+            self.outbox.send(ToNetwork::Metadata(seq, attnets));
+        }
+        let (_, attnets) = self.subnets.metadata();
+        let record = (enr_fork_id(self.spec, self.genesis.validators_root, epoch), attnets);
+        if *announced != Some(record) {
+            self.outbox.send(ToNetwork::Record(record.0, record.1));
+            *announced = Some(record);
+        }
+    }
+
+    async fn log(&self, slot: Slot) {
+        let view = self.published.view();
+        let state = view.clone();
+        let participation = tokio::task::spawn_blocking(move || participation_percent(&state)).await;
+        let participation = participation.ok().flatten();
+        tracing::info!(
+            slot = slot.0,
+            epoch = slot.epoch(self.spec).0,
+            head_slot = view.head.slot.0,
+            head = short(&view.head.root),
+            justified = view.justified.epoch.0,
+            finalized = view.finalized.epoch.0,
+            finalized_root = short(&view.finalized.root),
+            peers = self.peers.count(),
+            participation = participation.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.1}%")),
+            sync = sync_text(self.published.sync(), &view, slot),
+            "slot"
+        );
+    }
+}
+
+fn short(root: &Root) -> String {
+    format!("0x{}", hex::encode(&root.0[..4]))
+}
+
+fn sync_text(state: SyncState, view: &View, slot: Slot) -> String {
+    match state {
+        SyncState::Syncing { distance, .. } => format!("{distance} behind"),
+        SyncState::Synced if view.head.slot == slot => "synced".to_owned(),
+        SyncState::Synced => format!("synced, no block for {} slots", slot.saturating_sub(view.head.slot)),
+    }
+}
+
+/// The part of the active balance that attested to the right target in the epoch before the head's, as the head's
+/// chain holds it; none in the first epoch.
+fn participation_percent(view: &View) -> Option<f64> {
+    let state = &view.head.state;
+    if state.slot.epoch(view.spec) == 0 {
+        return None;
+    }
+    let summary = EpochSummary::new(state).ok()?;
+    let attested = summary.previous_target_balance.0 as f64;
+    Some(100.0 * attested / summary.total_active_balance.0 as f64)
+}

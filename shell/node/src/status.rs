@@ -1,0 +1,79 @@
+//! What the node says of its chain: Status messages, fork digests, and the `eth2` field of its record.
+
+use chain::View;
+use sync::Status;
+use transition::misc::compute_fork_digest;
+use types::constants::FAR_FUTURE_EPOCH;
+use types::{Epoch, ForkDigest, Root, Slot, Spec};
+
+/// Bytes of a Status message.
+const STATUS_LEN: usize = 84;
+
+/// The fork digest of an epoch.
+pub fn fork_digest_at(spec: &Spec, genesis_validators_root: Root, epoch: Epoch) -> ForkDigest {
+    compute_fork_digest(spec.compute_fork_version(epoch), genesis_validators_root)
+}
+
+/// [`ENRForkID`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#eth2-field).
+pub fn enr_fork_id(spec: &Spec, genesis_validators_root: Root, epoch: Epoch) -> [u8; 16] {
+    let (version, next_epoch) = match spec.next_fork(epoch) {
+        Some(fork) => (spec.fork_version(fork), spec.fork_epoch(fork)),
+        None => (spec.compute_fork_version(epoch), FAR_FUTURE_EPOCH),
+    };
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&fork_digest_at(spec, genesis_validators_root, epoch).0);
+    bytes[4..8].copy_from_slice(&version.0);
+    bytes[8..].copy_from_slice(&next_epoch.0.to_le_bytes());
+    bytes
+}
+
+/// Our Status message.
+pub fn local_status(view: &View) -> Vec<u8> {
+    let epoch = view.current_slot.epoch(view.spec);
+    // The checkpoint of genesis is named by no root.
+    let finalized_root = if view.finalized.epoch == 0 { Root::ZERO } else { view.finalized.root };
+    let mut bytes = Vec::with_capacity(STATUS_LEN);
+    bytes.extend_from_slice(&fork_digest_at(view.spec, view.genesis.validators_root, epoch).0);
+    bytes.extend_from_slice(&finalized_root.0);
+    bytes.extend_from_slice(&view.finalized.epoch.0.to_le_bytes());
+    bytes.extend_from_slice(&view.head.root.0);
+    bytes.extend_from_slice(&view.head.slot.0.to_le_bytes());
+    bytes
+}
+
+/// A peer's Status message: its fork digest, and the rest.
+pub fn read_status(bytes: &[u8]) -> Option<(ForkDigest, Status)> {
+    let bytes: &[u8; STATUS_LEN] = bytes.try_into().ok()?;
+    let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
+    let root = |at: usize| Root::try_from(&bytes[at..at + 32]).expect("32 bytes");
+    let digest = ForkDigest::try_from(&bytes[..4]).expect("4 bytes");
+    let status = Status {
+        finalized_root: root(4),
+        finalized_epoch: Epoch(number(36)),
+        head_root: root(44),
+        head_slot: Slot(number(76)),
+    };
+    Some((digest, status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unscheduled_fork_is_said_to_be_far_away() {
+        let id = enr_fork_id(Spec::minimal(), Root::ZERO, Epoch(3));
+        assert_eq!(id[4..8], Spec::minimal().config.genesis_fork_version.0);
+        assert_eq!(id[8..], [0xff; 8]);
+    }
+
+    #[test]
+    fn a_status_of_another_length_is_no_status() {
+        assert!(read_status(&[0; 83]).is_none());
+        let mut bytes = vec![0; 84];
+        bytes[36] = 7;
+        bytes[76] = 9;
+        let (_, status) = read_status(&bytes).unwrap();
+        assert_eq!((status.finalized_epoch, status.head_slot), (Epoch(7), Slot(9)));
+    }
+}

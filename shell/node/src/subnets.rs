@@ -1,0 +1,176 @@
+//! Which attestation subnets the node hears: the long-lived ones that its id decides, and for a few slots those that
+//! its aggregators need.
+//!
+//! Only the long-lived ones stand in the node record and the metadata, so that what peers remember stays true.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crypto::hash;
+use transition::shuffle::compute_shuffled_index;
+use types::{Epoch, Slot, Spec};
+
+/// Slots by which an aggregator's subnet is joined before its duty: a mesh forms within a few heartbeats.
+const AHEAD_SLOTS: u64 = 2;
+/// Duties that are remembered: two epochs of 64 subnets. Further ones are dropped; they come again next epoch.
+const DUTIES_MAX: usize = 4096;
+
+/// [`compute_subscribed_subnets`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#attestation-subnet-subscription)
+pub fn compute_subscribed_subnets(spec: &Spec, node_id: &[u8; 32], epoch: Epoch) -> Vec<u64> {
+    (0..spec.config.subnets_per_node)
+        .map(|index| compute_subscribed_subnet(spec, node_id, epoch, index))
+        .collect()
+}
+
+fn compute_subscribed_subnet(spec: &Spec, node_id: &[u8; 32], epoch: Epoch, index: u64) -> u64 {
+    let config = &spec.config;
+    let subnets = config.attestation_subnet_count;
+    let prefix_bits = subnets.next_power_of_two().ilog2() as u64 + config.attestation_subnet_extra_bits;
+    let high = u64::from_be_bytes(node_id[..8].try_into().expect("8 bytes"));
+    let node_id_prefix = if prefix_bits == 0 { 0 } else { high >> (64 - prefix_bits) };
+    let period = config.epochs_per_subnet_subscription;
+    let node_offset = remainder(node_id, period);
+    let seed = hash(&((epoch.0 + node_offset) / period).to_le_bytes());
+    let rounds = spec.preset.shuffle_round_count;
+    let permutated_prefix = compute_shuffled_index(node_id_prefix, 1 << prefix_bits, &seed, rounds);
+    (permutated_prefix + index) % subnets
+}
+
+/// A big-endian number modulo a small one.
+fn remainder(number: &[u8; 32], modulus: u64) -> u64 {
+    let step = |rest: u128, byte: &u8| (rest * 256 + u128::from(*byte)) % u128::from(modulus);
+    number.iter().fold(0, step) as u64
+}
+
+#[derive(Debug, Default)]
+struct Wishes {
+    /// Slots and subnets that aggregators need.
+    duties: BTreeSet<(Slot, u64)>,
+    seq: u64,
+    attnets: [u8; 8],
+}
+
+/// The subnets of this node.
+#[derive(Debug)]
+pub struct Subnets {
+    spec: &'static Spec,
+    node_id: [u8; 32],
+    all: bool,
+    wishes: Mutex<Wishes>,
+}
+
+impl Subnets {
+    /// Those of a node id; all of them where the operator says so.
+    pub fn new(spec: &'static Spec, node_id: [u8; 32], all: bool, epoch: Epoch) -> Self {
+        let subnets = Self { spec, node_id, all, wishes: Mutex::default() };
+        let attnets = bitfield(&subnets.long_lived(epoch));
+        // Peers ask for the metadata of a number that is new to them, so that of a new node is not zero.
+        *subnets.lock() = Wishes { duties: BTreeSet::new(), seq: 1, attnets };
+        subnets
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn long_lived(&self, epoch: Epoch) -> BTreeSet<u64> {
+        match self.all {
+            true => (0..self.spec.config.attestation_subnet_count).collect(),
+            false => compute_subscribed_subnets(self.spec, &self.node_id, epoch).into_iter().collect(),
+        }
+    }
+
+    /// Remembers that an aggregator needs a subnet in a slot.
+    pub fn want(&self, slot: Slot, subnet: u64) {
+        let mut wishes = self.lock();
+        if wishes.duties.len() < DUTIES_MAX {
+            wishes.duties.insert((slot, subnet));
+        }
+    }
+
+    /// The subnets to hear in a slot. Forgets the duties that are over.
+    pub fn wanted(&self, slot: Slot) -> BTreeSet<u64> {
+        let mut subnets = self.long_lived(slot.epoch(self.spec));
+        let mut wishes = self.lock();
+        wishes.duties = wishes.duties.split_off(&(slot.saturating_sub(1), 0));
+        let near = wishes.duties.iter().take_while(|(due, _)| *due <= slot + AHEAD_SLOTS);
+        subnets.extend(near.map(|(_, subnet)| *subnet));
+        subnets
+    }
+
+    /// Brings the metadata up to date; the new one where it changed.
+    pub fn refresh(&self, epoch: Epoch) -> Option<(u64, [u8; 8])> {
+        let attnets = bitfield(&self.long_lived(epoch));
+        let mut wishes = self.lock();
+        if wishes.attnets == attnets {
+            return None;
+        }
+        wishes.attnets = attnets;
+        wishes.seq += 1;
+        Some((wishes.seq, attnets))
+    }
+
+    /// Sequence number and subnets of the metadata.
+    pub fn metadata(&self) -> (u64, [u8; 8]) {
+        let wishes = self.lock();
+        (wishes.seq, wishes.attnets)
+    }
+}
+
+fn bitfield(subnets: &BTreeSet<u64>) -> [u8; 8] {
+    let bits = subnets.iter().filter(|subnet| **subnet < 64).fold(0u64, |bits, subnet| bits | 1 << subnet);
+    bits.to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_long_lived_subnets_follow_from_the_node_id() {
+        let spec = Spec::mainnet();
+        let id = |last: u8| std::array::from_fn(|at| if at == 31 { last } else { 0x11 });
+        let subnets = compute_subscribed_subnets(spec, &id(0), Epoch(1000));
+        assert_eq!(subnets.len(), 2);
+        assert_eq!(subnets[1], (subnets[0] + 1) % 64);
+        // The period of 256 epochs is shifted by the id modulo 256.
+        let switch = |last: u8| {
+            (0..256).find(|epoch| {
+                compute_subscribed_subnets(spec, &id(last), Epoch(*epoch))
+                    != compute_subscribed_subnets(spec, &id(last), Epoch(*epoch + 1))
+            })
+        };
+        assert_eq!(switch(0), Some(255));
+        assert_eq!(switch(6), Some(249));
+    }
+
+    #[test]
+    fn a_number_of_32_bytes_is_reduced_like_an_integer() {
+        let mut number = [0; 32];
+        number[30] = 3;
+        number[31] = 5;
+        assert_eq!(remainder(&number, 256), 5);
+        assert_eq!(remainder(&number, 100), (3 * 256 + 5) % 100);
+        assert_eq!(remainder(&[0xff; 32], 3), 0);
+    }
+
+    #[test]
+    fn an_aggregators_subnet_is_heard_around_its_duty_and_not_announced() {
+        let subnets = Subnets::new(Spec::minimal(), [7; 32], false, Epoch(0));
+        let long_lived = subnets.wanted(Slot(1));
+        let other = (0..64).find(|subnet| !long_lived.contains(subnet)).unwrap();
+        let before = subnets.metadata();
+        subnets.want(Slot(10), other);
+        let heard: Vec<u64> = (5..14).filter(|slot| subnets.wanted(Slot(*slot)).contains(&other)).collect();
+        assert_eq!(heard, [8, 9, 10, 11]);
+        assert_eq!(subnets.refresh(Epoch(0)), None);
+        assert_eq!(subnets.metadata(), before);
+    }
+
+    #[test]
+    fn all_subnets_are_announced_where_the_operator_says_so() {
+        let subnets = Subnets::new(Spec::minimal(), [7; 32], true, Epoch(0));
+        assert_eq!(subnets.metadata(), (1, [0xff; 8]));
+        assert_eq!(subnets.wanted(Slot(0)).len(), 64);
+    }
+}

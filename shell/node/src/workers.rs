@@ -1,0 +1,116 @@
+//! Worker threads: they run the core's jobs, most urgent first.
+
+use std::collections::BinaryHeap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+
+use chain::{Job, JobId, JobResult, Priority};
+
+struct Waiting {
+    priority: Priority,
+    /// Earlier jobs first among those of one priority.
+    order: std::cmp::Reverse<u64>,
+    id: JobId,
+    job: Job,
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // The heap gives its greatest first, and the smallest priority is the most urgent.
+        (other.priority, self.order).cmp(&(self.priority, other.order))
+    }
+}
+
+#[derive(Default)]
+struct Queue {
+    heap: BinaryHeap<Waiting>,
+    next: u64,
+    closed: bool,
+}
+
+/// Threads that run jobs. How many may wait is bounded by the core, which counts the jobs it has given out.
+pub struct Workers {
+    shared: Arc<(Mutex<Queue>, Condvar)>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts `count` threads that hand results to `done`.
+    pub fn start(
+        count: usize,
+        done: impl Fn(JobId, JobResult) + Send + Clone + 'static,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new((Mutex::new(Queue::default()), Condvar::new()));
+        let threads = (0..count).map(|number| {
+            let (shared, done) = (shared.clone(), done.clone());
+            std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || run(&shared, &done))
+        });
+        let threads = threads.collect::<Result<_, _>>()?;
+        Ok(Self { shared, threads })
+    }
+
+    /// Adds a job.
+    pub fn submit(&self, id: JobId, priority: Priority, job: Job) {
+        let (queue, bell) = &*self.shared;
+        let mut queue = queue.lock().expect("nobody panics with the queue");
+        let order = std::cmp::Reverse(queue.next);
+        queue.next += 1;
+        queue.heap.push(Waiting { priority, order, id, job });
+        bell.notify_one();
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        let (queue, bell) = &*self.shared;
+        queue.lock().expect("nobody panics with the queue").closed = true;
+        bell.notify_all();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a worker thread panicked outside of a job");
+            }
+        }
+    }
+}
+
+fn run(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(JobId, JobResult)) {
+    let (queue, bell) = shared;
+    loop {
+        let waiting = {
+            let mut queue = queue.lock().expect("nobody panics with the queue");
+            loop {
+                if queue.closed {
+                    return;
+                }
+                if let Some(waiting) = queue.heap.pop() {
+                    break waiting;
+                }
+                queue = bell.wait(queue).expect("nobody panics with the queue");
+            }
+        };
+        let job = waiting.job;
+        let result = catch_unwind(AssertUnwindSafe(move || job.run())).unwrap_or_else(|panic| {
+            let text = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            JobResult::Panicked(text.unwrap_or_else(|| "without a text".to_owned()))
+        });
+        done(waiting.id, result);
+    }
+}
