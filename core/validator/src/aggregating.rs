@@ -31,7 +31,7 @@ impl Duties {
             for index in self.aggregators_of(slot).into_keys() {
                 let Some((_, root)) = self.committee_data(slot, index) else { continue };
                 if self.votes.aggregates_asked.insert((slot, index)) {
-                    self.ask(Purpose::Aggregate(slot, index, root), Ask::Aggregate(slot, root));
+                    self.ask(Purpose::Aggregate(slot, index, root), Ask::Aggregate(slot, index, root));
                 }
             }
         }
@@ -71,11 +71,8 @@ impl Duties {
         let (mut requests, mut aggregates) = (Vec::new(), Vec::new());
         for attester in &aggregators {
             let Some(selection_proof) = attester.selection_proof else { continue };
-            let message = get_aggregate_and_proof(
-                attester.duty.validator_index,
-                aggregate.clone(),
-                selection_proof,
-            );
+            let message =
+                get_aggregate_and_proof(attester.duty.validator_index, aggregate.clone(), selection_proof);
             let request = self.domains.get_aggregate_and_proof_signature(attester.duty.pubkey, &message);
             requests.push(request);
             aggregates.push(SignedAggregateAndProof { message, signature: BlsSignature::ZERO });

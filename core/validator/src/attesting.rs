@@ -47,7 +47,7 @@ impl Duties {
         let Some(current) = self.current_slot() else { return };
         for slot in (self.next_close.0..=current.0).map(Slot) {
             // The head event of the slot says that there is nothing to wait for.
-            if self.now < self.attestation_due(slot) && self.head_slot != slot {
+            if self.now < self.attestation_due(slot) && self.head_slot != Some(slot) {
                 continue;
             }
             let duties = self.votes_to_make(slot);
@@ -72,9 +72,10 @@ impl Duties {
     }
 
     pub(crate) fn data_failed(&mut self, slot: Slot, why: String) {
-        let again = self.again(Purpose::Data(slot), self.close_of(slot));
+        // Without time for another try the question counts as asked for good: a node that refuses at once would else
+        // be asked again at once, until the slot is closed.
+        self.again(Purpose::Data(slot), self.close_of(slot));
         if let Some(vote) = self.votes.slots.get_mut(&slot) {
-            vote.asked = again;
             vote.failure = Some(format!("the node gave no attestation data: {why}"));
         }
     }

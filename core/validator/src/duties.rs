@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use types::{
-    AttestationData, BeaconBlock, BlsPubkey, BlsSignature, CommitteeIndex, Epoch, Root, SignedAggregateAndProof,
-    Slot, Spec, Time, ValidatorIndex,
+    AttestationData, BeaconBlock, BlsPubkey, BlsSignature, CommitteeIndex, Epoch, Root,
+    SignedAggregateAndProof, Slot, Spec, Time, ValidatorIndex,
 };
 
 use crate::attesting::Votes;
 use crate::schedule::EpochDuties;
-use crate::traffic::{Answer, Ask, AttesterDuty, Done, Duty, Input, Missed, Output, ProposerDuty, RequestId};
+use crate::traffic::{
+    Answer, Ask, AttesterDuty, Done, Due, Duty, Input, Missed, Output, ProposerDuty, RequestId,
+};
 use crate::{Domains, SigningRequest};
 
 /// Genesis facts.
@@ -74,7 +76,8 @@ pub struct Duties {
     pub(crate) started: Option<Slot>,
     /// The first slot whose work is not over.
     pub(crate) next_close: Slot,
-    pub(crate) head_slot: Slot,
+    /// The slot of the last head event; none before the first, since the genesis slot has no block to hear of.
+    pub(crate) head_slot: Option<Slot>,
     pub(crate) keys: BTreeMap<BlsPubkey, Place>,
     /// When to ask for keys that are not active; none while asked.
     pub(crate) keys_at: Option<Time>,
@@ -98,7 +101,7 @@ impl Duties {
             now: Time(0),
             started: None,
             next_close: Slot(0),
-            head_slot: Slot(0),
+            head_slot: None,
             keys: config.keys.into_iter().map(|key| (key, None)).collect(),
             keys_at: Some(Time(0)),
             epochs: BTreeMap::new(),
@@ -164,6 +167,16 @@ impl Duties {
     pub fn current_slot(&self) -> Option<Slot> {
         let ms = self.now.0.checked_sub(self.genesis_time.0)?;
         Some(Slot(ms / self.spec.config.slot_duration_ms))
+    }
+
+    /// How many duties there are in a slot of this or the next epoch.
+    pub fn due_in(&self, slot: Slot) -> Due {
+        let mut due = Due { blocks: self.proposals_of(slot).len(), ..Due::default() };
+        for attester in self.attesters_of(slot) {
+            due.attestations += 1;
+            due.aggregates += usize::from(attester.is_aggregator);
+        }
+        due
     }
 
     /// The start of a slot.
@@ -317,8 +330,9 @@ impl Duties {
                 self.missed(Duty::Aggregate(slot), of, format!("it was not published: {why}"));
             }
             Purpose::Block(duty, reveal) => self.block_failed(duty, reveal, &why),
-            Purpose::Reveal(duty)
-            | Purpose::BlockSignature(duty, _) => self.proposal_lost(duty, format!("it was not signed: {why}")),
+            Purpose::Reveal(duty) | Purpose::BlockSignature(duty, _) => {
+                self.proposal_lost(duty, format!("it was not signed: {why}"))
+            }
             Purpose::BlockPublication(duty, _) => {
                 self.proposal_lost(duty, format!("it was not published: {why}"));
             }
@@ -339,7 +353,9 @@ impl Duties {
         for (_, purpose) in due {
             match &purpose {
                 Purpose::Data(slot) => self.ask(purpose.clone(), Ask::AttestationData(*slot)),
-                Purpose::Aggregate(slot, _, root) => self.ask(purpose.clone(), Ask::Aggregate(*slot, *root)),
+                Purpose::Aggregate(slot, index, root) => {
+                    self.ask(purpose.clone(), Ask::Aggregate(*slot, *index, *root))
+                }
                 Purpose::Block(duty, reveal) => self.ask_block(*duty, *reveal),
                 _ => unreachable!("only these are delayed"),
             }

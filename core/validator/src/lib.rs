@@ -27,5 +27,6 @@ pub use duties::{Config, Duties, Genesis};
 pub use selection::{compute_subnet_for_attestation, is_aggregator};
 pub use signing::{Domains, Message, SigningRequest};
 pub use traffic::{
-    Answer, Ask, AttesterDuty, Done, Duty, Input, KeyInfo, Missed, Output, ProposerDuty, RequestId, Subscription,
+    Answer, Ask, AttesterDuty, Done, Due, Duty, Input, KeyInfo, Missed, Output, ProposerDuty, RequestId,
+    Subscription,
 };

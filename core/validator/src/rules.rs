@@ -175,7 +175,9 @@ mod tests {
     #[test]
     fn what_the_history_allows_is_never_slashable() {
         let all: Vec<Vote> = (0..5u64)
-            .flat_map(|source| (source..5).flat_map(move |target| [1, 2].map(|root| vote(source, target, root))))
+            .flat_map(|source| {
+                (source..5).flat_map(move |target| [1, 2].map(|root| vote(source, target, root)))
+            })
             .collect();
         for first in &all {
             for second in &all {

@@ -74,7 +74,10 @@ pub(crate) struct EpochDuties {
 impl EpochDuties {
     /// When a failed fetch is tried again.
     pub(crate) fn retries(&self) -> impl Iterator<Item = Time> + '_ {
-        [&self.attesters, &self.proposers].into_iter().filter(|fetch| !fetch.asked).map(|fetch| fetch.retry_at)
+        [&self.attesters, &self.proposers]
+            .into_iter()
+            .filter(|fetch| !fetch.asked)
+            .map(|fetch| fetch.retry_at)
     }
 }
 
@@ -183,7 +186,7 @@ impl Duties {
 
     /// A new head: what duties depend on may have changed.
     pub(crate) fn head(&mut self, slot: Slot, previous: Root, current: Root) {
-        self.head_slot = slot;
+        self.head_slot = Some(slot);
         let epoch = slot.epoch(self.spec);
         if let Some(duties) = self.epochs.get_mut(&epoch) {
             duties.attesters.name(previous);

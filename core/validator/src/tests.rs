@@ -1,0 +1,8 @@
+//! The machine against a node and a signer that a test bends to its will.
+
+mod aggregating;
+mod attesting;
+mod failing;
+mod harness;
+mod proposing;
+mod refetching;

@@ -126,8 +126,8 @@ pub enum Ask {
         /// 32 bytes of the proposer's choice.
         graffiti: Root,
     },
-    /// The best aggregate for some data, by the data's root.
-    Aggregate(Slot, Root),
+    /// The best aggregate of a committee for some data, by the data's root.
+    Aggregate(Slot, CommitteeIndex, Root),
     /// Signatures. Blocks and attestations pass slashing protection first, all of one request in one transaction.
     Sign(Vec<SigningRequest>),
     /// Publish a block.
@@ -182,6 +182,17 @@ pub struct Done {
     pub validators: Vec<ValidatorIndex>,
     /// The block published or voted for.
     pub root: Root,
+}
+
+/// How many duties our keys have in a slot, as far as they are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Blocks to propose.
+    pub blocks: usize,
+    /// Attestations to make.
+    pub attestations: usize,
+    /// Aggregates to make.
+    pub aggregates: usize,
 }
 
 /// Duties missed.

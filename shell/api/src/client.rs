@@ -1,17 +1,17 @@
 //! A client of the Beacon API, for validator clients and tools; it needs nothing of our own server that others lack.
 
+mod validator;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use serde_json::{Value, json};
-use types::{
-    Attestation, AttestationData, BeaconBlock, BeaconState, BlsPubkey, BlsSignature, Checkpoint, Epoch,
-    ForkName, Root, SignedAggregateAndProof, SignedBeaconBlock, Slot, Spec, SszExt, ValidatorIndex,
-};
+use serde_json::Value;
+use types::{BeaconState, Checkpoint, ForkName, Root, SignedBeaconBlock, Slot, Spec, SszExt};
 
-use crate::{
-    AttesterDuty, BlockId, CommitteeSubscription, Duties, Genesis, PeerInfo, ProposerDuty, StateId, Syncing,
-};
+use crate::envelope::CONSENSUS_VERSION;
+use crate::{BlockId, Failure, Genesis, PeerInfo, StateId, Syncing};
+use validator::Legacy;
 
 /// Requests other than states and events are small; a node that takes longer has missed the slot anyway.
 const TIMEOUT: Duration = Duration::from_secs(12);
@@ -38,6 +38,8 @@ pub enum ClientError {
         code: u16,
         /// The node's words.
         message: String,
+        /// The items of a list that it did not take, where it names them; it took the others.
+        failures: Vec<Failure>,
     },
     /// The answer is not of the API's form.
     #[error("{url}: unexpected answer: {reason}")]
@@ -57,6 +59,29 @@ impl ClientError {
             _ => None,
         }
     }
+
+    /// The trouble alone, without the address: for a line that names the node anyway.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unreachable { reason, .. } => reason.clone(),
+            Self::Refused { code, message, .. } => format!("{code}: {message}"),
+            Self::Malformed { reason, .. } => format!("unexpected answer: {reason}"),
+        }
+    }
+}
+
+/// What is repeated of a node's words; some answer with whole pages.
+const MESSAGE_CHARS_MAX: usize = 400;
+
+/// The items that failed: `index` is a number, a text in old answers.
+fn failures(body: &Value) -> Vec<Failure> {
+    let read = |item: &Value| {
+        let index = &item["index"];
+        let index = index.as_u64().or_else(|| index.as_str()?.parse().ok())?;
+        let message = item["message"].as_str().unwrap_or("no reason given").chars().take(MESSAGE_CHARS_MAX);
+        Some(Failure { index: usize::try_from(index).ok()?, message: message.collect() })
+    };
+    body["failures"].as_array().into_iter().flatten().filter_map(read).collect()
 }
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -66,6 +91,7 @@ type Result<T> = std::result::Result<T, ClientError>;
 pub struct Client {
     base: String,
     http: reqwest::Client,
+    legacy: Arc<Legacy>,
 }
 
 /// Events of a node: topic and data.
@@ -78,6 +104,7 @@ impl Client {
         Self {
             base: url.trim_end_matches('/').to_owned(),
             http: http.expect("no TLS is set up that could fail"),
+            legacy: Arc::default(),
         }
     }
 
@@ -105,11 +132,9 @@ impl Client {
         let code = response.status().as_u16();
         let text = response.text().await.unwrap_or_default();
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
-        let mut message = body.get("message").and_then(Value::as_str).unwrap_or(&text).to_owned();
-        if let Some(failures) = body.get("failures") {
-            message.push_str(&format!(" {failures}"));
-        }
-        Err(ClientError::Refused { url: url.to_owned(), code, message })
+        let message = body.get("message").and_then(Value::as_str).unwrap_or(&text).trim().to_owned();
+        let message = message.chars().take(MESSAGE_CHARS_MAX).collect();
+        Err(ClientError::Refused { url: url.to_owned(), code, message, failures: failures(&body) })
     }
 
     /// The whole JSON of a GET.
@@ -122,9 +147,17 @@ impl Client {
 
     /// The JSON of a POST's answer; null where the answer has no body.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.post_as(path, None, body).await
+    }
+
+    /// As [`Client::post`], with the body's fork in the header that the newer endpoints want.
+    async fn post_as(&self, path: &str, fork: Option<ForkName>, body: &Value) -> Result<Value> {
         let url = format!("{}{path}", self.base);
-        let response =
-            Self::checked(&url, self.http.post(&url).timeout(TIMEOUT).json(body).send().await).await?;
+        let mut request = self.http.post(&url).timeout(TIMEOUT).json(body);
+        if let Some(fork) = fork {
+            request = request.header(CONSENSUS_VERSION, fork.as_str());
+        }
+        let response = Self::checked(&url, request.send().await).await?;
         let text = response.text().await.map_err(|error| Self::unreachable(&url, &error))?;
         Ok(serde_json::from_str(&text).unwrap_or_default())
     }
@@ -214,149 +247,6 @@ impl Client {
             })
         };
         Ok((checkpoint("current_justified")?, checkpoint("finalized")?))
-    }
-
-    /// Indices of validators by key, of those that the state knows.
-    pub async fn validator_indices(
-        &self,
-        pubkeys: &[BlsPubkey],
-    ) -> Result<Vec<(BlsPubkey, ValidatorIndex, String)>> {
-        let mut found = Vec::new();
-        // Keys go into the query, since the POST form is younger than some nodes; 64 of them keep the line short.
-        for part in pubkeys.chunks(64) {
-            let ids: Vec<String> = part.iter().map(|key| format!("id={key}")).collect();
-            let path = format!("/eth/v1/beacon/states/head/validators?{}", ids.join("&"));
-            let value = self.get(&path).await?;
-            for item in self.list(&path, &value)? {
-                found.push((
-                    self.member(&path, item, "/validator/pubkey")?,
-                    self.member(&path, item, "/index")?,
-                    self.member(&path, item, "/status")?,
-                ));
-            }
-        }
-        Ok(found)
-    }
-
-    /// `validator/duties/proposer`.
-    pub async fn proposer_duties(&self, epoch: Epoch) -> Result<Duties<ProposerDuty>> {
-        let path = format!("/eth/v1/validator/duties/proposer/{epoch}");
-        let value = self.get(&path).await?;
-        let duty = |item: &Value| -> Result<ProposerDuty> {
-            Ok(ProposerDuty {
-                pubkey: self.member(&path, item, "/pubkey")?,
-                validator_index: self.member(&path, item, "/validator_index")?,
-                slot: self.member(&path, item, "/slot")?,
-            })
-        };
-        let duties = self.list(&path, &value)?.iter().map(duty).collect::<Result<_>>()?;
-        Ok(Duties { dependent_root: self.member(&path, &value, "/dependent_root")?, duties })
-    }
-
-    /// `validator/duties/attester`.
-    pub async fn attester_duties(
-        &self,
-        epoch: Epoch,
-        indices: &[ValidatorIndex],
-    ) -> Result<Duties<AttesterDuty>> {
-        let path = format!("/eth/v1/validator/duties/attester/{epoch}");
-        let body: Value = indices.iter().map(ToString::to_string).collect();
-        let value = self.post(&path, &body).await?;
-        let duty = |item: &Value| -> Result<AttesterDuty> {
-            Ok(AttesterDuty {
-                pubkey: self.member(&path, item, "/pubkey")?,
-                validator_index: self.member(&path, item, "/validator_index")?,
-                committee_index: self.member(&path, item, "/committee_index")?,
-                committee_length: self.member(&path, item, "/committee_length")?,
-                committees_at_slot: self.member(&path, item, "/committees_at_slot")?,
-                validator_committee_index: self.member(&path, item, "/validator_committee_index")?,
-                slot: self.member(&path, item, "/slot")?,
-            })
-        };
-        let duties = self.list(&path, &value)?.iter().map(duty).collect::<Result<_>>()?;
-        Ok(Duties { dependent_root: self.member(&path, &value, "/dependent_root")?, duties })
-    }
-
-    /// `validator/attestation_data`.
-    pub async fn attestation_data(
-        &self,
-        spec: &'static Spec,
-        slot: Slot,
-        index: u64,
-    ) -> Result<AttestationData> {
-        let path = format!("/eth/v1/validator/attestation_data?slot={slot}&committee_index={index}");
-        let value = self.get(&path).await?;
-        self.read(&path, AttestationData::from_json(&value["data"], spec.ctx_at_slot(slot)))
-    }
-
-    /// `validator/aggregate_attestation`.
-    pub async fn aggregate_attestation(
-        &self,
-        spec: &'static Spec,
-        slot: Slot,
-        data_root: Root,
-    ) -> Result<Attestation> {
-        let path =
-            format!("/eth/v1/validator/aggregate_attestation?attestation_data_root={data_root}&slot={slot}");
-        let value = self.get(&path).await?;
-        self.read(&path, Attestation::from_json(&value["data"], spec.ctx_at_slot(slot)))
-    }
-
-    /// `validator/blocks`: version 2, or where the node does not have it, version 1.
-    pub async fn produce_block(
-        &self,
-        spec: &'static Spec,
-        slot: Slot,
-        randao_reveal: &BlsSignature,
-        graffiti: &Root,
-    ) -> Result<BeaconBlock> {
-        let query = format!("{slot}?randao_reveal={randao_reveal}&graffiti={graffiti}");
-        let mut path = format!("/eth/v2/validator/blocks/{query}");
-        let mut answer = self.get(&path).await;
-        if answer.as_ref().is_err_and(|error| error.code() == Some(404)) {
-            path = format!("/eth/v1/validator/blocks/{query}");
-            answer = self.get(&path).await;
-        }
-        self.read(&path, BeaconBlock::from_json(&answer?["data"], spec.ctx_at_slot(slot)))
-    }
-
-    /// Publishes a block.
-    pub async fn publish_block(&self, spec: &'static Spec, block: &SignedBeaconBlock) -> Result<()> {
-        let body = block.to_json(spec.ctx_at_slot(block.message.slot));
-        self.post("/eth/v1/beacon/blocks", &body).await.map(|_| ())
-    }
-
-    /// Publishes attestations.
-    pub async fn submit_attestations(&self, spec: &'static Spec, attestations: &[Attestation]) -> Result<()> {
-        let json = |item: &Attestation| item.to_json(spec.ctx_at_slot(item.data.slot));
-        let body: Value = attestations.iter().map(json).collect();
-        self.post("/eth/v1/beacon/pool/attestations", &body).await.map(|_| ())
-    }
-
-    /// Publishes aggregates.
-    pub async fn submit_aggregates(
-        &self,
-        spec: &'static Spec,
-        aggregates: &[SignedAggregateAndProof],
-    ) -> Result<()> {
-        let json =
-            |item: &SignedAggregateAndProof| item.to_json(spec.ctx_at_slot(item.message.aggregate.data.slot));
-        let body: Value = aggregates.iter().map(json).collect();
-        self.post("/eth/v1/validator/aggregate_and_proofs", &body).await.map(|_| ())
-    }
-
-    /// Subscribes to committees' subnets.
-    pub async fn prepare_committee_subnet(&self, subscriptions: &[CommitteeSubscription]) -> Result<()> {
-        let json = |item: &CommitteeSubscription| {
-            json!({
-                "validator_index": item.validator_index.to_string(),
-                "committee_index": item.committee_index.to_string(),
-                "committees_at_slot": item.committees_at_slot.to_string(),
-                "slot": item.slot.to_string(), "is_aggregator": item.is_aggregator,
-            })
-        };
-        let body: Value = subscriptions.iter().map(json).collect();
-        self.post("/eth/v1/validator/beacon_committee_subscriptions", &body).await.map(|_| ())
     }
 
     /// A block and its fork.
@@ -450,6 +340,8 @@ impl SseParser {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
