@@ -29,6 +29,9 @@ pub struct Found<T> {
     pub finalized: bool,
 }
 
+/// A block that was found: its place, its contents, and how sure it is.
+pub type FoundBlock = Found<(BlockPlace, Arc<SignedBeaconBlock>)>;
+
 /// The node behind the API. Methods that are not futures answer from memory at once.
 pub trait Backend: Send + Sync + 'static {
     /// Preset and configuration.
@@ -49,13 +52,9 @@ pub trait Backend: Send + Sync + 'static {
     /// A state.
     fn state(&self, id: StateId) -> Reply<'_, Found<Arc<BeaconState>>>;
     /// A block and its root.
-    fn block(&self, id: BlockId) -> Reply<'_, Found<(BlockPlace, Arc<SignedBeaconBlock>)>>;
+    fn block(&self, id: BlockId) -> Reply<'_, FoundBlock>;
     /// Blocks of a slot, or with a parent; with neither, the head.
-    fn headers(
-        &self,
-        slot: Option<Slot>,
-        parent: Option<Root>,
-    ) -> Reply<'_, Vec<Found<(BlockPlace, Arc<SignedBeaconBlock>)>>>;
+    fn headers(&self, slot: Option<Slot>, parent: Option<Root>) -> Reply<'_, Vec<FoundBlock>>;
     /// The committees of an epoch near a state's own.
     fn committees(&self, state: Arc<BeaconState>, epoch: Epoch) -> Reply<'_, Vec<CommitteeInfo>>;
 

@@ -14,7 +14,7 @@ mod ids;
 mod info;
 mod server;
 
-pub use backend::{Answer, Backend, Found, Reply};
+pub use backend::{Answer, Backend, Found, FoundBlock, Reply};
 pub use client::{Client, ClientError, EventStream};
 pub use error::{ApiError, Failure};
 pub use event::{Event, Topic};

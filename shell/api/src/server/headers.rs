@@ -1,18 +1,14 @@
 //! `beacon/headers`.
 
-use std::sync::Arc;
-
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use serde_json::{Value, json};
-use types::{SignedBeaconBlock, Spec, SszExt};
+use types::{Spec, SszExt};
 
 use super::Shared;
 use super::parse::Query;
 use crate::envelope::{Envelope, text};
-use crate::{ApiError, BlockId, BlockPlace, Found};
-
-type FoundBlock = Found<(BlockPlace, Arc<SignedBeaconBlock>)>;
+use crate::{ApiError, BlockId, FoundBlock};
 
 fn header_json(spec: &'static Spec, found: &FoundBlock) -> Value {
     let (place, block) = &found.value;

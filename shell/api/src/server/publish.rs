@@ -37,11 +37,11 @@ pub async fn block(
     Ok(StatusCode::OK)
 }
 
+/// What came of a list: the places of the items that parsed, these items, and the failures of the others.
+type Items<T> = (Vec<usize>, Vec<T>, Vec<Failure>);
+
 /// Parses each item; those that fail keep their places in the answer.
-fn items<T>(
-    body: &[u8],
-    parse: impl Fn(&Value) -> Result<T, ApiError>,
-) -> Result<(Vec<usize>, Vec<T>, Vec<Failure>), ApiError> {
+fn items<T>(body: &[u8], parse: impl Fn(&Value) -> Result<T, ApiError>) -> Result<Items<T>, ApiError> {
     let (mut places, mut parsed, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     for (index, value) in json_list(body)?.iter().enumerate() {
         match parse(value) {
