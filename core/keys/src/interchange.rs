@@ -135,7 +135,9 @@ impl Interchange {
     ///
     /// Nothing at or below these may then be signed, so that it also forbids what a complete history would allow.
     pub fn minified(&self) -> Self {
-        let mut by_key: BTreeMap<[u8; 48], (Option<Slot>, Option<(Epoch, Epoch)>)> = BTreeMap::new();
+        /// The highest slot of a block, and the highest source and target.
+        type Highest = (Option<Slot>, Option<(Epoch, Epoch)>);
+        let mut by_key: BTreeMap<[u8; 48], Highest> = BTreeMap::new();
         for history in &self.data {
             let (block, attestation) = by_key.entry(history.pubkey.0).or_default();
             *block = history.signed_blocks.iter().map(|block| block.slot).chain(*block).max();

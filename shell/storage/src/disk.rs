@@ -9,17 +9,20 @@
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use redb::{
     Builder, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable, StorageError,
     TableDefinition, TableError, WriteTransaction,
 };
 
+use crate::directory;
 use crate::engine::{Body, Engine, Entry, Reading, Table, Visit, Writing};
 use crate::error::{Fault, OpenError};
 use crate::identity::{self, Identity};
 use crate::lockfile::LockFile;
 use crate::one_line;
+use crate::rehearsal::Rehearsal;
 
 const FILE: &str = "chain.redb";
 const UNFINISHED_FILE: &str = "chain.redb.new";
@@ -63,40 +66,48 @@ impl Disk {
         on_repair: impl Fn(f64) + 'static,
     ) -> Result<Disk, OpenError> {
         let io = |source| OpenError::Io { path: directory.to_owned(), source };
-        fs::create_dir_all(directory).map_err(io)?;
+        directory::create(directory).map_err(io)?;
         let lock = LockFile::acquire(&directory.join(LOCK))
             .map_err(|error| OpenError::from_lock(directory.to_owned(), error))?;
         let path = directory.join(FILE);
         if !path.try_exists().map_err(io)? {
             create(directory, &path, identity)?;
         }
-        inspect(&path, identity)?;
+        let on_repair: Rc<dyn Fn(f64)> = Rc::new(on_repair);
+        inspect(&path, identity, &on_repair)?;
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
-        builder.set_repair_callback(move |session| on_repair(session.progress()));
+        builder.set_repair_callback(move |session| on_repair(0.5 + session.progress() / 2.0));
         let database = contained(|| builder.open(&path))
             .map_err(|panic| OpenError::Corrupt { path: path.clone(), why: panic })?
             .map_err(|error| open_error(&path, error))?;
-        let disk = Disk { database, _lock: lock };
-        // After an unclean exit the file could not be inspected before its repair.
-        check_identity(&disk.database, identity, &path)?;
-        Ok(disk)
+        Ok(Disk { database, _lock: lock })
     }
 }
 
-/// Opens without writing, so that a wrong or damaged file is refused unchanged. A file that was not
-/// closed cleanly cannot be read before it is repaired, and passes.
-fn inspect(path: &Path, identity: &Identity) -> Result<(), OpenError> {
+/// Opens without writing, so that a wrong or damaged file is refused unchanged. A file that was not closed cleanly
+/// cannot be read before it is repaired, and is repaired in memory.
+fn inspect(path: &Path, identity: &Identity, on_repair: &Rc<dyn Fn(f64)>) -> Result<(), OpenError> {
     let corrupt = |why: String| OpenError::Corrupt { path: path.to_owned(), why };
-    let length = fs::metadata(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?.len();
-    if length == 0 {
+    let io = |source| OpenError::Io { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(io)?.len() == 0 {
         return Err(corrupt("the file is empty".to_owned()));
     }
     match contained(|| Builder::new().open_read_only(path)).map_err(corrupt)? {
-        Ok(database) => check_identity(&database, identity, path),
-        Err(DatabaseError::RepairAborted) => Ok(()),
-        Err(error) => Err(open_error(path, error)),
+        Ok(database) => return check_identity(&database, identity, path),
+        Err(DatabaseError::RepairAborted) => {}
+        Err(error) => return Err(open_error(path, error)),
     }
+    tracing::info!(path = %path.display(), "the database was not closed and is repaired");
+    let rehearsal = Rehearsal::new(path).map_err(io)?;
+    let on_repair = on_repair.clone();
+    let mut builder = Builder::new();
+    builder.set_repair_callback(move |session| on_repair(session.progress() / 2.0));
+    let repaired = contained(|| {
+        let database = builder.create_with_backend(rehearsal).map_err(|error| open_error(path, error))?;
+        check_identity(&database, identity, path)
+    });
+    repaired.map_err(corrupt)?
 }
 
 fn check_identity(
@@ -139,9 +150,10 @@ fn create(directory: &Path, path: &Path, identity: &Identity) -> Result<(), Open
     write(transaction, &mut |tables| identity::record(tables, identity))
         .map_err(|fault| io(std::io::Error::other(fault)))?;
     drop(database);
+    // What redb writes as it closes must not come to the disk after the name does.
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(io)?;
     fs::rename(&unfinished, path).map_err(io)?;
-    // The name is durable only once the directory is.
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
+    directory::sync(directory).map_err(io)
 }
 
 fn write(mut transaction: WriteTransaction, body: &mut Body<'_>) -> Result<(), Fault> {

@@ -20,6 +20,7 @@
 
 mod batch;
 mod database;
+mod directory;
 mod disk;
 mod engine;
 mod error;
@@ -28,6 +29,7 @@ mod lockfile;
 mod memory;
 mod protection;
 mod prune;
+mod rehearsal;
 mod values;
 mod writer;
 

@@ -52,13 +52,17 @@ pub(crate) fn prune(
     Ok(())
 }
 
-/// Every canonical block must follow the one before it. A hole in the table would make pruning delete
-/// good blocks, and those cannot be had back from this disk.
+/// Every canonical block must follow the one before it, and the first must not follow a stored block that is not
+/// canonical. A hole in the table would make pruning delete good blocks, and those cannot be had back from this disk.
 fn check_one_chain(blocks: &[BlockRef], canonical: &HashMap<u64, Root>) -> Result<(), Fault> {
-    let chain = blocks.iter().filter(|block| canonical.get(&block.slot) == Some(&block.root));
+    let is_canonical = |block: &&BlockRef| canonical.get(&block.slot) == Some(&block.root);
     let mut previous: Option<&BlockRef> = None;
-    for block in chain {
-        if previous.is_some_and(|previous| previous.root != block.parent) {
+    for block in blocks.iter().filter(is_canonical) {
+        let follows = match previous {
+            Some(previous) => previous.root == block.parent,
+            None => blocks.iter().all(|other| other.root != block.parent),
+        };
+        if !follows {
             return Err(Fault::BrokenHistory(block.slot));
         }
         previous = Some(block);

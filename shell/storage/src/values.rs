@@ -9,7 +9,7 @@
 //!  key ‖ 1  ->  next part …                          (chunk index u32, all big-endian)
 //! ```
 
-use crate::engine::{Reading, Table, Writing};
+use crate::engine::{Entry, Reading, Table, Writing};
 use crate::error::Fault;
 
 /// Part size of the stored bytes.
@@ -88,7 +88,7 @@ pub(crate) fn get(
     table: Table,
     key: &[u8],
     prefix_len: usize,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, Fault> {
+) -> Result<Option<Entry>, Fault> {
     let damaged =
         |what: &str| Fault::Corrupt(format!("{what} of the value {} in {}", crate::hex(key), table.name()));
     let Some(first) = tables.get(table, &chunk_key(key, 0))? else { return Ok(None) };

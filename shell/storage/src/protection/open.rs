@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::{Protection, ProtectionError};
 use crate::lockfile::{LockError, LockFile};
-use crate::{Root, hex, one_line};
+use crate::{Root, directory, hex, one_line};
 
 const SCHEMA_VERSION: i64 = 1;
 /// How long a transaction waits for another connection. The file lock keeps other validator clients
@@ -60,7 +60,7 @@ impl Protection {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        fs::create_dir_all(directory).map_err(io)?;
+        directory::create(directory).map_err(io)?;
         // Two paths to one file must come to one lock.
         let path = match path.canonicalize() {
             Ok(path) => path,
@@ -79,6 +79,10 @@ impl Protection {
         }
         inspect(&path)?;
         let refused = |error| refused(&path, error);
+        // Without a log the file can be judged without SQLite putting anything beside it.
+        if !beside(&path, "-wal").try_exists().map_err(io)? {
+            check(&connect_unchanging(&path).map_err(refused)?, &path, genesis_validators_root)?;
+        }
         let connection = connect(&path).map_err(refused)?;
         // A file that is refused must keep its log: closing must not merge it.
         let no_merge_on_close = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -128,6 +132,24 @@ pub(super) fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
+}
+
+/// Opens a file that nobody writes to for reading; creates neither a log nor shared memory.
+fn connect_unchanging(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte))
+            }
+            // Whatever else could mean something in a URI.
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(uri, flags)
 }
 
 /// Sets the durability that signing relies on.
@@ -217,6 +239,5 @@ fn create(path: &Path, genesis_validators_root: &Root) -> Result<(), ProtectionE
     connection.close().map_err(|(_, error)| ProtectionError::from(error))?;
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(io)?;
     fs::rename(&unfinished, path).map_err(io)?;
-    let directory = path.parent().unwrap_or(Path::new("."));
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
+    directory::sync(path.parent().unwrap_or(Path::new("."))).map_err(io)
 }
