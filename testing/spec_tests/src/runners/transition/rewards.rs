@@ -5,7 +5,7 @@ use anyhow::{anyhow, ensure};
 use ssz::Ssz;
 use transition::epoch::{self, EpochError, EpochSummary};
 use types::bounds::VALIDATOR_REGISTRY_LIMIT;
-use types::{BeaconState, Gwei};
+use types::{BeaconState, Gwei, ValidatorIndex};
 
 use super::state_before;
 use crate::case::Case;
@@ -37,11 +37,24 @@ pub fn run(case: &Case) -> super::super::Result {
     for (name, component) in COMPONENTS {
         let expected: Deltas = case.ssz(name)?;
         check(&component(&state, &summary)?, &expected).map_err(|error| anyhow!("{name}: {error}"))?;
+        if name == "source_deltas.ssz" {
+            check_base_rewards(&state, &expected.penalties)?;
+        }
         add(&mut sum.rewards, &expected.rewards);
         add(&mut sum.penalties, &expected.penalties);
     }
     check(&epoch::get_attestation_deltas(&state, &summary)?, &sum)
         .map_err(|error| anyhow!("the sum: {error}"))
+}
+
+/// What a validator loses without a vote for the right source is its base reward. Epoch processing has that of all
+/// validators at once, so the function that tells one of them is asked here.
+fn check_base_rewards(state: &BeaconState, penalties: &[Gwei]) -> super::super::Result {
+    for (index, penalty) in penalties.iter().enumerate().filter(|(_, penalty)| **penalty != Gwei(0)) {
+        let found = epoch::get_base_reward(state, ValidatorIndex(index as u64))?;
+        ensure!(found == *penalty, "the base reward of validator {index} is {found}, expected {penalty}");
+    }
+    Ok(())
 }
 
 fn add(sum: &mut [Gwei], part: &[Gwei]) {
