@@ -11,7 +11,7 @@ use types::{
 
 use crate::chain::Chain;
 use crate::gossip::{
-    BLOCK_NOT_SEEN, BlockStore, FUTURE_SLOT, KnownBlock, PARENT_NOT_SEEN, SHUFFLING_NOT_KNOWN,
+    AGGREGATE_KNOWN, BLOCK_NOT_SEEN, BlockStore, FUTURE_SLOT, KnownBlock, PARENT_NOT_SEEN, SHUFFLING_NOT_KNOWN,
     check_attestation_slot, validate_attester_slashing_gossip, validate_beacon_aggregate_and_proof_gossip,
     validate_beacon_attestation_gossip, validate_beacon_block_gossip, validate_proposer_slashing_gossip,
     validate_voluntary_exit_gossip,
@@ -308,6 +308,8 @@ impl Chain {
                         self.item_done(id, index, None);
                     }
                 }
+                // All aggregators of a committee publish the same votes; the first has done what the others ask for.
+                (GossipMessage::Aggregate(_), Some(AGGREGATE_KNOWN)) => self.item_done(id, index, None),
                 (_, Some(why)) => self.item_done(id, index, Some(why.to_string())),
             },
         }

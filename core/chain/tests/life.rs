@@ -10,7 +10,7 @@ use chain::{
     Command, Event, GossipMessage, Input, ItemFailure, PublishOutcome, Reply, SegmentOutcome, Verdict,
 };
 use support::{Node, at, epoch, nowhere, signed};
-use types::{SignedBeaconBlock, Slot, SszExt};
+use types::{CommitteeIndex, SignedBeaconBlock, Slot, SszExt};
 
 fn block_message(block: &Arc<SignedBeaconBlock>) -> GossipMessage {
     GossipMessage::Block(block.clone())
@@ -245,6 +245,25 @@ fn the_same_vote_twice_is_told_so() {
     assert_eq!(failures.len(), count);
     let message = "already seen attestation for this epoch and validator".to_owned();
     assert_eq!(failures[0], ItemFailure { index: 0, message });
+}
+
+#[test]
+fn all_aggregators_of_a_committee_may_publish_the_same_votes() {
+    let mut node = Node::new();
+    node.live(1);
+    let data = node.attest(1)[0].data.clone();
+    let aggregates = node.aggregates(1, data.index);
+    assert!(aggregates.len() > 1, "the committee's members are all aggregators");
+    assert!(aggregates.iter().all(|signed| signed.message.aggregate == aggregates[0].message.aggregate));
+    let reply = node.command(at(1, 4500), Command::PublishAggregates(aggregates.clone()));
+    assert_eq!(reply, Reply::Items(Vec::new()));
+    let published = node.published.iter().filter(|message| matches!(message, GossipMessage::Aggregate(_)));
+    assert_eq!(published.count(), 1, "what adds no votes is not forwarded");
+    // Other votes of an aggregator that has spoken are still refused.
+    let mut other = (*aggregates[0]).clone();
+    other.message.aggregate.data.index = CommitteeIndex(9);
+    let reply = node.command(at(1, 4600), Command::PublishAggregates(vec![Arc::new(other)]));
+    assert!(matches!(&reply, Reply::Items(failures) if failures.len() == 1), "{reply:?}");
 }
 
 #[test]

@@ -13,6 +13,9 @@ use super::attestation::{check_blocks, check_slot};
 use super::{BlockStore, Checked, Seen};
 use crate::{Verdict, Why};
 
+/// An aggregate with the same votes, or more, is known already.
+pub const AGGREGATE_KNOWN: Why = Why("already seen aggregate for this data");
+
 /// An aggregate that passed all rules but its signatures.
 #[derive(Clone, Debug)]
 pub struct CheckedAggregate {
@@ -92,7 +95,7 @@ impl CheckedAggregate {
     pub fn is_seen(&self, seen: &Seen) -> Option<Verdict> {
         let known = seen.aggregate_data_roots.get(&(self.slot, self.data_root));
         if known.is_some_and(|known| known.iter().any(|bits| bits.is_superset(&self.bits))) {
-            return Some(Verdict::ignore("already seen aggregate for this data"));
+            return Some(Verdict::Ignore(AGGREGATE_KNOWN));
         }
         seen.aggregator_epochs
             .contains(&(self.target_epoch, self.aggregator))

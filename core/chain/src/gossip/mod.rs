@@ -20,7 +20,9 @@ mod voluntary_exit;
 
 use crypto::SignatureSet;
 
-pub use aggregate::{CheckedAggregate, is_aggregator, validate_beacon_aggregate_and_proof_gossip};
+pub use aggregate::{
+    AGGREGATE_KNOWN, CheckedAggregate, is_aggregator, validate_beacon_aggregate_and_proof_gossip,
+};
 pub(crate) use attestation::check_slot as check_attestation_slot;
 pub use attestation::{
     CheckedAttestation, compute_subnet_for_attestation, validate_beacon_attestation_gossip,

@@ -13,10 +13,14 @@ use keys::interop_secret_key;
 use transition::accessors::get_domain;
 use transition::genesis::{GenesisValidator, genesis_of_validators};
 use transition::misc::compute_signing_root;
-use types::constants::{DOMAIN_BEACON_ATTESTER, DOMAIN_BEACON_PROPOSER, DOMAIN_RANDAO};
+use types::constants::{
+    DOMAIN_AGGREGATE_AND_PROOF, DOMAIN_BEACON_ATTESTER, DOMAIN_BEACON_PROPOSER, DOMAIN_RANDAO,
+    DOMAIN_SELECTION_PROOF,
+};
 use types::{
-    Attestation, BeaconBlock, BeaconState, Bits, BlsSignature, Checkpoint, Epoch, FixedBytes, Gwei, Root,
-    SignedBeaconBlock, Slot, Spec, Time, ValidatorIndex,
+    AggregateAndProof, Attestation, BeaconBlock, BeaconState, Bits, BlsSignature, Checkpoint, CommitteeIndex,
+    Epoch, FixedBytes, Gwei, Root, SignedAggregateAndProof, SignedBeaconBlock, Slot, Spec, SszExt, Time,
+    ValidatorIndex,
 };
 
 pub const VALIDATORS: u64 = 64;
@@ -216,6 +220,30 @@ impl Node {
             Arc::new(Attestation { aggregation_bits, data, signature, ..Attestation::default() })
         };
         duties.iter().filter(|duty| duty.slot == slot).map(vote).collect()
+    }
+
+    /// What the members of a committee make of the votes that this node has, small committees having aggregators only.
+    pub fn aggregates(&self, slot: u64, index: CommitteeIndex) -> Vec<Arc<SignedAggregateAndProof>> {
+        let view = self.chain.view();
+        let epoch = Slot(slot).epoch(spec());
+        let all: Vec<_> = (0..VALIDATORS).map(ValidatorIndex).collect();
+        let duties = view.attester_duties(epoch, &all).unwrap().duties;
+        let root = view.attestation_data(Slot(slot), index).unwrap().hash_tree_root(types::Ctx::PLAIN);
+        let aggregate = view.aggregate(Slot(slot), root).unwrap();
+        let signed = |duty: &chain::AttesterDuty| {
+            let domain = |kind| get_domain(&view.head.state, kind, epoch);
+            let index = duty.validator_index;
+            let slot_root = compute_signing_root(&Slot(slot), types::Ctx::PLAIN, domain(DOMAIN_SELECTION_PROOF));
+            let message = AggregateAndProof {
+                aggregator_index: index,
+                aggregate: aggregate.clone(),
+                selection_proof: sign(index, slot_root),
+            };
+            let ctx = spec().ctx_at_slot(Slot(slot));
+            let root = compute_signing_root(&message, ctx, domain(DOMAIN_AGGREGATE_AND_PROOF));
+            Arc::new(SignedAggregateAndProof { signature: sign(index, root), message })
+        };
+        duties.iter().filter(|duty| duty.slot == slot && duty.committee_index == index).map(signed).collect()
     }
 
     /// A slot in which all validators do their duties at this node.
