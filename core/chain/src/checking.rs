@@ -11,10 +11,10 @@ use types::{
 
 use crate::chain::Chain;
 use crate::gossip::{
-    AGGREGATE_KNOWN, BLOCK_NOT_SEEN, BlockStore, FUTURE_SLOT, KnownBlock, PARENT_NOT_SEEN, SHUFFLING_NOT_KNOWN,
-    check_attestation_slot, validate_attester_slashing_gossip, validate_beacon_aggregate_and_proof_gossip,
-    validate_beacon_attestation_gossip, validate_beacon_block_gossip, validate_proposer_slashing_gossip,
-    validate_voluntary_exit_gossip,
+    AGGREGATE_KNOWN, BLOCK_NOT_SEEN, BlockStore, FUTURE_SLOT, KnownBlock, PARENT_NOT_SEEN,
+    SHUFFLING_NOT_KNOWN, check_attestation_slot, validate_attester_slashing_gossip,
+    validate_beacon_aggregate_and_proof_gossip, validate_beacon_attestation_gossip,
+    validate_beacon_block_gossip, validate_proposer_slashing_gossip, validate_voluntary_exit_gossip,
 };
 use crate::import::{Import, Imports, Source};
 use crate::incoming::{Candidate, Facts, Incoming, Origin};

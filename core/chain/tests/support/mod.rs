@@ -233,7 +233,8 @@ impl Node {
         let signed = |duty: &chain::AttesterDuty| {
             let domain = |kind| get_domain(&view.head.state, kind, epoch);
             let index = duty.validator_index;
-            let slot_root = compute_signing_root(&Slot(slot), types::Ctx::PLAIN, domain(DOMAIN_SELECTION_PROOF));
+            let slot_root =
+                compute_signing_root(&Slot(slot), types::Ctx::PLAIN, domain(DOMAIN_SELECTION_PROOF));
             let message = AggregateAndProof {
                 aggregator_index: index,
                 aggregate: aggregate.clone(),
