@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use types::constants::GENESIS_SLOT;
 use types::{
     AttestationData, BeaconBlock, BlsPubkey, BlsSignature, CommitteeIndex, Epoch, Root,
     SignedAggregateAndProof, Slot, Spec, Time, ValidatorIndex,
@@ -153,7 +154,8 @@ impl Duties {
         let next = slot.map_or(self.genesis_time, |slot| self.start_of(slot + 1));
         let in_slot = slot.map(|slot| [self.attestation_due(slot), self.aggregate_due(slot)]);
         let fetches = self.epochs.values().flat_map(EpochDuties::retries);
-        std::iter::once(next)
+        [next, self.first_fetch()]
+            .into_iter()
             .chain(in_slot.into_iter().flatten())
             .chain(self.open.values().map(|open| open.until))
             .chain(self.delayed.iter().map(|(at, _)| *at))
@@ -171,7 +173,9 @@ impl Duties {
 
     /// How many duties there are in a slot of this or the next epoch.
     pub fn due_in(&self, slot: Slot) -> Due {
-        let mut due = Due { blocks: self.proposals_of(slot).len(), ..Due::default() };
+        // The genesis block is nobody's duty, though the draw names a proposer.
+        let blocks = if slot > GENESIS_SLOT { self.proposals_of(slot).len() } else { 0 };
+        let mut due = Due { blocks, ..Due::default() };
         for attester in self.attesters_of(slot) {
             due.attestations += 1;
             due.aggregates += usize::from(attester.is_aggregator);

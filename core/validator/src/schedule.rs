@@ -127,14 +127,16 @@ impl Duties {
             }
         }
         let indices = self.active_indices();
-        if indices.is_empty() {
+        if indices.is_empty() || now < self.first_fetch() {
             return;
         }
         let epoch = slot.epoch(self.spec);
         let next = epoch + 1;
         let last_slot = next.start_slot(self.spec) - 1;
         let prefetch = slot == last_slot && now >= self.aggregate_due(last_slot);
-        for of in [epoch, next] {
+        // Before genesis epoch 0 is the next one, and the one after it is not known to any node.
+        let wanted = if self.current_slot().is_some() { &[epoch, next][..] } else { &[epoch] };
+        for of in wanted.iter().copied() {
             let duties = self.epochs.entry(of).or_default();
             let attesters = duties.attesters.is_due(now);
             let proposers = duties.proposers.is_due(now) && (of == epoch || prefetch);
@@ -147,6 +149,12 @@ impl Duties {
                 self.ask(Purpose::Attesters(of), Ask::AttesterDuties(of, indices.clone()));
             }
         }
+    }
+
+    /// When duties are asked for first: an epoch before genesis, since nodes tell those of the next epoch only.
+    pub(crate) fn first_fetch(&self) -> Time {
+        let epoch_ms = self.spec.preset.slots_per_epoch * self.spec.config.slot_duration_ms;
+        Time(self.start_of(Slot(0)).0.saturating_sub(epoch_ms))
     }
 
     pub(crate) fn fetch_failed(

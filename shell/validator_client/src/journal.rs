@@ -93,7 +93,7 @@ fn slot_line(spec: &Spec, slot: Slot, tally: &Tally, due: Due) -> String {
     part("proposed", tally.blocks, due.blocks, tally.proposed);
     part("attested", tally.attestations, due.attestations, None);
     part("aggregated", tally.aggregates, due.aggregates, None);
-    if let Some(root) = tally.voted {
+    if let Some(root) = tally.voted.filter(|root| tally.proposed != Some(*root)) {
         parts.push(format!("head {root}"));
     }
     line.push_str(&parts.join(", "));

@@ -1,6 +1,6 @@
 use types::{Epoch, Slot};
 
-use super::harness::{Play, dependent, key};
+use super::harness::{GENESIS_MS, Play, SLOT_MS, dependent, key};
 use crate::{Ask, Duty};
 
 fn attesters_of(epoch: u64) -> impl Fn(&(types::Time, Ask)) -> bool {
@@ -19,6 +19,24 @@ fn duties_of_this_and_the_next_epoch_are_fetched_once() {
     assert_eq!((fetches(&play, 0), fetches(&play, 1), fetches(&play, 2)), (1, 1, 0));
     play.until(8, 0);
     assert_eq!((fetches(&play, 1), fetches(&play, 2)), (1, 1));
+}
+
+#[test]
+fn before_genesis_only_the_duties_of_epoch_0_are_asked_for_and_not_earlier_than_an_epoch_before() {
+    let mut play = Play::new(8);
+    play.now = types::Time(0);
+    play.input(crate::Input::Tick);
+    play.manner = Box::new(|ask| matches!(ask, Ask::AttesterDuties(..)).then(|| Err("too early".into())));
+    play.now = play.duties.deadline().unwrap();
+    assert_eq!(play.now.0, GENESIS_MS - 8 * SLOT_MS);
+    assert_eq!(fetches(&play, 0), 0);
+    play.input(crate::Input::Tick);
+    assert_eq!((fetches(&play, 0), fetches(&play, 1)), (1, 0));
+    play.manner = Box::new(|_| None);
+    play.until(0, 0);
+    assert_eq!((fetches(&play, 0), fetches(&play, 1)), (2, 1));
+    play.until(1, 0);
+    assert_eq!(play.done_of(Duty::Attestation(Slot(0))), [0]);
 }
 
 #[test]
