@@ -20,8 +20,9 @@ use types::{Epoch, Slot};
 use crate::launch::unix_ms;
 use crate::{Devnet, NodeStatus};
 
-/// What the beacon node's log says when it starts from its own database.
-const RESUMED: &str = "resumed from database";
+/// The words of the beacon node's log after which stands the slot of the head that it begins with. They come before it
+/// has spoken to any peer, so that a head beyond genesis can only be from its own database.
+const BEGINNINGS: [&str; 2] = ["resumed from database", "beacon node started"];
 /// A killed node stays away for a time between these, in milliseconds.
 const DOWN_MS: std::ops::Range<u64> = 2000..8000;
 /// How long a restarted node may take until it answers, in milliseconds.
@@ -211,11 +212,14 @@ impl KillDrill {
     ) -> anyhow::Result<()> {
         let waited = unix_ms() - since;
         let drill = self.drills.last_mut().expect("it was added when the node was killed");
-        let line = resumed_line(&log_since(devnet, member, log_length));
+        let line = first_line(&log_since(devnet, member, log_length));
         let (Some(status), Some(line)) = (status, &line) else {
             if waited > RESUME_MS {
-                let missing =
-                    if status.is_none() { "answer" } else { "line that it resumed from its database" };
+                let missing = if status.is_none() {
+                    "answer"
+                } else {
+                    "line in its log about the head that it begins with"
+                };
                 bail!("{} gave no {missing} within {} s", drill.node, RESUME_MS / 1000);
             }
             return Ok(());
@@ -284,7 +288,7 @@ fn has_caught_up(mine: &NodeStatus, others: &[&NodeStatus], head_before: Slot) -
     }
 }
 
-fn beacon_log<'a>(devnet: &'a Devnet, member: usize) -> Option<&'a Path> {
+fn beacon_log(devnet: &Devnet, member: usize) -> Option<&Path> {
     devnet.processes.plan(&devnet.members[member].beacon).map(|plan| plan.log.as_path())
 }
 
@@ -299,13 +303,14 @@ fn log_since(devnet: &Devnet, member: usize, length: u64) -> String {
     String::from_utf8_lossy(&bytes[start..]).into_owned()
 }
 
-fn resumed_line(log: &str) -> Option<String> {
-    log.lines().find(|line| line.contains(RESUMED)).map(str::to_owned)
+/// The line that tells with which head a node begins.
+fn first_line(log: &str) -> Option<String> {
+    log.lines().find(|line| slot_in(line).is_some()).map(str::to_owned)
 }
 
-/// The number behind the word `slot` in a line, whichever signs and colours stand between.
+/// The number behind the word `slot` in such a line, whichever signs stand between.
 fn slot_in(line: &str) -> Option<Slot> {
-    let (_, rest) = line.split_once(RESUMED)?;
+    let (_, rest) = BEGINNINGS.iter().find_map(|words| line.split_once(words))?;
     let (_, rest) = rest.split_once("slot")?;
     let digits = rest.trim_start_matches(|sign: char| !sign.is_ascii_digit());
     let end = digits.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(digits.len());
@@ -341,11 +346,10 @@ mod tests {
 
     #[test]
     fn the_line_of_a_resumed_node_names_its_slot() {
-        let log = "INFO starts\nresumed from database: head slot 41 root 0xab, finalized epoch 3\n";
-        let line = resumed_line(log).unwrap();
-        assert_eq!(slot_in(&line), Some(Slot(41)));
-        assert_eq!(slot_in("INFO resumed from database head_slot=12 root=0x00"), Some(Slot(12)));
+        let log = "INFO slot slot=40\nresumed from database: head slot 41 root 0xab, finalized epoch 3\n";
+        assert_eq!(slot_in(&first_line(log).unwrap()), Some(Slot(41)));
+        assert_eq!(slot_in("INFO beacon node started head_slot=12 finalized=1"), Some(Slot(12)));
         assert_eq!(slot_in("slot 9: resumed from database"), None);
-        assert_eq!(resumed_line("started from genesis\n"), None);
+        assert_eq!(first_line("started from genesis\nINFO slot slot=40\n"), None);
     }
 }

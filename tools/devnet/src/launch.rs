@@ -147,11 +147,11 @@ impl Devnet {
             let kind = MemberKind::Ours;
             self.members.push(Member { name, kind, beacon, validator: None, signed_log: None, probe });
         }
-        for index in 0..self.members.len() {
+        for (index, share) in shares.iter().take(self.members.len()).enumerate() {
             let probe = self.members[index].probe.clone();
             self.wait_ready(&probe, READY_DEADLINE).await?;
             let dir = self.plan.dir.join(&self.members[index].name);
-            self.start_validator_client(index, &dir, shares[index].clone())?;
+            self.start_validator_client(index, &dir, share.clone())?;
         }
         Ok(())
     }

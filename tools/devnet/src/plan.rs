@@ -163,7 +163,7 @@ impl DevnetPlan {
     /// The time from now to genesis.
     pub fn genesis_delay(&self) -> Duration {
         // A node starts in well under a second on a free core, but all of them share the machine.
-        Duration::from_millis(self.genesis_delay_ms.unwrap_or(4000 + 1500 * self.nodes))
+        Duration::from_millis(self.genesis_delay_ms.unwrap_or(4000 + 500 * self.nodes))
     }
 
     /// The rules of a network of its own that starts at `genesis_time` (Unix seconds) in phase 0 and schedules no fork.

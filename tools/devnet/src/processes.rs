@@ -206,7 +206,8 @@ impl Processes {
         let log = open_log(plan)?;
         let errors = log.try_clone().context("a second handle of a log")?;
         let mut command = Command::new(&plan.program);
-        command.args(&plan.arguments).envs(plan.environment.iter().cloned());
+        // Logs are files, in which the colours of a terminal are noise.
+        command.args(&plan.arguments).env("NO_COLOR", "1").envs(plan.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         if let Some(folder) = &plan.folder {
             command.current_dir(folder);
