@@ -139,3 +139,115 @@ impl Aside {
         (self.orphans.len() + self.early_blocks.len(), self.votes_count + self.early_votes.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use types::{Attestation, FixedBytes, SignedBeaconBlock, Time, ValidatorIndex};
+
+    use super::*;
+    use crate::incoming::Origin;
+
+    fn root(number: u64) -> Root {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        FixedBytes(bytes)
+    }
+
+    fn block(slot: u64, proposer: u64) -> BeaconBlock {
+        BeaconBlock { slot: Slot(slot), proposer_index: ValidatorIndex(proposer), ..BeaconBlock::default() }
+    }
+
+    fn hold(aside: &mut Aside, number: u64, block: BeaconBlock) -> bool {
+        let message = GossipMessage::Block(Arc::new(SignedBeaconBlock {
+            message: block.clone(),
+            ..Default::default()
+        }));
+        aside.hold_orphan(root(number), &block, Incoming { origin: Origin::Kept, message, arrived: Time(0) })
+    }
+
+    fn vote() -> Incoming {
+        let message = GossipMessage::Attestation { subnet: 0, attestation: Arc::new(Attestation::default()) };
+        Incoming { origin: Origin::Kept, message, arrived: Time(0) }
+    }
+
+    #[test]
+    fn a_proposer_that_equivocates_gets_no_more_room() {
+        let mut aside = Aside::default();
+        let held: Vec<bool> = (0..4).map(|number| hold(&mut aside, number, block(9, 3))).collect();
+        assert_eq!(held, [true, true, false, false]);
+        assert!(hold(&mut aside, 7, block(9, 4)));
+        assert!(hold(&mut aside, 8, block(10, 3)));
+    }
+
+    #[test]
+    fn when_full_the_block_with_the_highest_slot_goes() {
+        let mut aside = Aside::default();
+        for number in 0..PENDING_BLOCKS_MAX as u64 {
+            assert!(hold(&mut aside, number, block(100 + number, number)));
+        }
+        let last = PENDING_BLOCKS_MAX as u64 - 1;
+        assert!(!hold(&mut aside, 1000, block(1000, 1)));
+        assert!(hold(&mut aside, 1001, block(50, 1)));
+        assert!(!aside.is_orphan(&root(last)));
+        assert_eq!(aside.counts().0, PENDING_BLOCKS_MAX);
+    }
+
+    #[test]
+    fn only_the_oldest_unknown_ancestor_is_wanted() {
+        let mut aside = Aside::default();
+        let mut child = block(5, 1);
+        child.parent_root = root(4);
+        let mut grandchild = block(6, 1);
+        grandchild.parent_root = root(5);
+        assert!(hold(&mut aside, 6, grandchild));
+        assert!(hold(&mut aside, 5, child));
+        assert_eq!(aside.wanted().0, [root(4)]);
+        assert_eq!(aside.orphans_of(&root(4)).len(), 1);
+        assert_eq!(aside.wanted().0, [root(5)]);
+    }
+
+    #[test]
+    fn votes_are_bounded_by_block_and_in_all() {
+        let mut aside = Aside::default();
+        let mut held = 0;
+        for number in 0..WAITING_ATTESTATIONS_OF_BLOCK_MAX + 3 {
+            held += usize::from(aside.hold_vote(root(1), Slot(1), vote()).is_ok());
+            assert_eq!(held, (number + 1).min(WAITING_ATTESTATIONS_OF_BLOCK_MAX));
+        }
+        for number in 2..WANTED_BLOCKS_MAX as u64 + 1 {
+            assert!(aside.hold_vote(root(number), Slot(1), vote()).is_ok());
+        }
+        assert!(aside.hold_vote(root(999), Slot(1), vote()).is_err());
+        assert_eq!(aside.counts().1, WAITING_ATTESTATIONS_OF_BLOCK_MAX + WANTED_BLOCKS_MAX - 1);
+        assert_eq!(aside.votes_for(&root(1)).len(), WAITING_ATTESTATIONS_OF_BLOCK_MAX);
+        assert_eq!(aside.expire(Slot(9), Slot(0)).len(), WANTED_BLOCKS_MAX - 1);
+        assert_eq!(aside.counts(), (0, 0));
+    }
+
+    #[test]
+    fn what_is_early_comes_with_its_slot() {
+        let mut aside = Aside::default();
+        for slot in [4, 5, 4] {
+            assert!(aside.hold_early(Slot(slot), vote()).is_ok());
+        }
+        assert_eq!(aside.due(Slot(4)).len(), 2);
+        assert_eq!(aside.due(Slot(4)).len(), 0);
+        assert_eq!(aside.due(Slot(6)).len(), 1);
+        let held =
+            (0..EARLY_ATTESTATIONS_MAX + 2).filter(|_| aside.hold_early(Slot(9), vote()).is_ok()).count();
+        assert_eq!(held, EARLY_ATTESTATIONS_MAX);
+    }
+
+    #[test]
+    fn old_blocks_are_dropped() {
+        let mut aside = Aside::default();
+        hold(&mut aside, 1, block(10, 1));
+        hold(&mut aside, 2, block(90, 1));
+        aside.expire(Slot(100), Slot(0));
+        assert!(!aside.is_orphan(&root(1)) && aside.is_orphan(&root(2)));
+        aside.expire(Slot(100), Slot(90));
+        assert!(!aside.is_orphan(&root(2)));
+    }
+}

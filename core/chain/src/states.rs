@@ -102,3 +102,67 @@ pub(crate) fn committee_decision_slot(spec: &types::Spec, epoch: Epoch) -> Optio
     let settled = epoch.0.checked_sub(spec.preset.min_seed_lookahead)?;
     Some(Slot(Epoch(settled).start_slot(spec).0.checked_sub(1)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use types::{FixedBytes, ForkName, Spec};
+
+    use super::*;
+
+    fn root(number: u8) -> Root {
+        FixedBytes([number; 32])
+    }
+
+    fn state(slot: u64) -> Arc<BeaconState> {
+        let mut state = BeaconState::empty(Spec::minimal(), ForkName::Phase0);
+        state.slot = Slot(slot);
+        Arc::new(state)
+    }
+
+    #[test]
+    fn the_oldest_state_of_the_smallest_rank_goes() {
+        let mut states = States::default();
+        let rank = |root: &Root| match root.0[0] {
+            0 => Rank::Pinned,
+            1 => Rank::Boundary,
+            _ => Rank::Ordinary,
+        };
+        for number in 0..=STATES_MAX as u8 {
+            states.insert(root(number), state(u64::from(number)), rank);
+        }
+        assert_eq!(states.len(), STATES_MAX);
+        let kept = |states: &States, number| states.get(&root(number)).is_some();
+        assert!(kept(&states, 0) && kept(&states, 1) && !kept(&states, 2) && kept(&states, 3));
+    }
+
+    #[test]
+    fn a_block_in_the_first_slot_of_its_epoch_is_its_own_checkpoint() {
+        let mut states = States::default();
+        states.insert(root(1), state(16), |_| Rank::Ordinary);
+        states.insert(root(2), state(17), |_| Rank::Ordinary);
+        assert!(states.checkpoint(Epoch(2), &root(1)).is_some());
+        assert!(states.checkpoint(Epoch(3), &root(1)).is_none());
+        assert!(states.checkpoint(Epoch(2), &root(2)).is_none());
+        states.insert_checkpoint(Checkpoint { epoch: Epoch(3), root: root(2) }, state(24));
+        assert_eq!(states.checkpoint(Epoch(3), &root(2)).map(|state| state.slot), Some(Slot(24)));
+    }
+
+    #[test]
+    fn checkpoint_states_are_bounded() {
+        let mut states = States::default();
+        for number in 0..CHECKPOINT_STATES_MAX as u64 + 3 {
+            states.insert_checkpoint(Checkpoint { epoch: Epoch(number), root: root(1) }, state(number * 8));
+        }
+        assert_eq!(states.len(), CHECKPOINT_STATES_MAX);
+        states.retain(|_| false);
+        assert_eq!(states.len(), 0);
+    }
+
+    #[test]
+    fn committees_are_decided_an_epoch_ahead() {
+        let spec = Spec::minimal();
+        assert_eq!(committee_decision_slot(spec, Epoch(0)), None);
+        assert_eq!(committee_decision_slot(spec, Epoch(1)), None);
+        assert_eq!(committee_decision_slot(spec, Epoch(2)), Some(Slot(7)));
+    }
+}

@@ -289,3 +289,35 @@ fn a_block_of_the_next_slot_waits_for_it() {
     assert_eq!(follower.verdicts[&id], Verdict::Accept);
     assert_eq!(follower.head(), node.head());
 }
+
+#[test]
+fn a_truncated_snapshot_is_told_from_a_whole_one() {
+    let mut node = Node::new();
+    node.live(1);
+    let whole = node.disk.stored_start();
+    for length in [0, 3, 40, 100, whole.snapshot.len() - 1] {
+        let mut stored = whole.clone();
+        stored.snapshot.truncate(length);
+        let config = chain::ChainConfig { seed: [5; 32], archive_every_epochs: 0 };
+        let start = chain::Start::Restored(stored);
+        let error = chain::Chain::new(support::spec(), config, start, at(2, 0)).map(drop).unwrap_err();
+        assert!(matches!(error, chain::StartError::Snapshot(_)), "{length}: {error}");
+    }
+}
+
+#[test]
+fn messages_of_two_copies_under_verification_count_once() {
+    let (mut node, mut follower) = (Node::new(), Node::new());
+    let block = node.live(1);
+    follower.gossip(at(1, 100), block_message(&block));
+    let votes = std::mem::take(&mut node.published);
+    let vote =
+        votes.into_iter().find(|message| matches!(message, GossipMessage::Attestation { .. })).unwrap();
+    // Both come before the batch is verified.
+    let first = follower.gossip(at(1, 2100), vote.clone());
+    let second = follower.gossip(at(1, 2101), vote);
+    follower.handle(at(1, 2200), Input::Tick);
+    assert_eq!(follower.verdicts[&first], Verdict::Accept);
+    assert!(matches!(follower.verdicts[&second], Verdict::Ignore(_)));
+    assert_eq!(follower.chain.view().counters.attestations_verified, 1);
+}
