@@ -177,13 +177,29 @@ impl Core {
                 let id = self.command(command);
                 self.commands.insert(id, reply);
             }
-            Urgent::Status(peer, status) => self.for_sync.push_back(sync::Input::Status(peer, status)),
+            Urgent::Status(peer, status) => {
+                self.for_sync.push_back(sync::Input::Status(peer, status));
+                if self.should_look_up(&status) {
+                    self.for_sync.push_back(sync::Input::Want(status.head_root, Some(peer)));
+                }
+            }
             Urgent::Gone(peer) => self.for_sync.push_back(sync::Input::Gone(peer)),
             Urgent::Chunk(id, block) => self.for_sync.push_back(sync::Input::Chunk(id, block)),
             Urgent::Done(id) => self.for_sync.push_back(sync::Input::Done(id)),
             Urgent::Failed(id, error) => self.for_sync.push_back(sync::Input::Failed(id, error)),
             Urgent::Stop(_) => {}
         }
+    }
+
+    /// True where a peer's head is one that gossip should have brought by now, and range sync sees no gap to close: a
+    /// last block that we missed, or another branch after a partition.
+    fn should_look_up(&self, status: &sync::Status) -> bool {
+        let view = &self.shown;
+        let is_due = status.head_slot < view.current_slot
+            && status.head_slot > view.finalized.epoch.start_slot(view.spec);
+        is_due
+            && self.exits.published.sync() == SyncState::Synced
+            && !view.fork_choice.nodes.iter().any(|summary| summary.node.root == status.head_root)
     }
 
     fn take_gossip(&mut self, gossip: Gossip) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chain::{GenesisInfo, View};
 use sync::SyncState;
-use transition::epoch::EpochSummary;
+use transition::epoch::{EpochSummary, ValidatorFlags, ValidatorSummary};
 use types::{Root, Slot, Spec, Time};
 
 use crate::clock;
@@ -139,6 +139,12 @@ fn participation_percent(view: &View) -> Option<f64> {
         return None;
     }
     let summary = EpochSummary::new(state).ok()?;
-    let attested = summary.previous_target_balance.0 as f64;
-    Some(100.0 * attested / summary.total_active_balance.0 as f64)
+    let balance = |has: &dyn Fn(&ValidatorSummary) -> bool| -> f64 {
+        let chosen = summary.validators.iter().filter(|validator| has(validator));
+        chosen.map(|validator| validator.effective_balance.0 as f64).sum()
+    };
+    // The summary's own totals are never below one increment, which would show where nobody attested.
+    let active = balance(&|validator| validator.flags.has(ValidatorFlags::ACTIVE_PREVIOUS));
+    let attested = balance(&|validator| validator.is_unslashed_attester(ValidatorFlags::PREVIOUS_TARGET));
+    (active > 0.0).then(|| 100.0 * attested / active)
 }

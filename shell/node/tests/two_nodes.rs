@@ -43,6 +43,12 @@ fn folder(name: &str) -> std::path::PathBuf {
     path
 }
 
+/// Shows what the nodes say where `RUST_LOG` asks for it.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+}
+
 async fn start(
     network: &NetworkFolder,
     data_dir: &Path,
@@ -112,6 +118,7 @@ async fn wait_for_next_slot(network: &NetworkFolder) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blocks_pass_between_nodes_and_survive_a_restart() {
+    log();
     let network = network(60);
     let (first_dir, second_dir) = (folder("first"), folder("second"));
     let (first, first_client) = start(&network, &first_dir, None).await;
