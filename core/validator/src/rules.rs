@@ -131,12 +131,12 @@ mod tests {
         Vote {
             source: Epoch(source),
             target: Epoch(target),
-            signing_root: (root > 0).then(|| ssz::FixedBytes([root; 32])),
+            signing_root: (root > 0).then_some(ssz::FixedBytes([root; 32])),
         }
     }
 
     fn block(slot: u64, root: u8) -> Proposal {
-        Proposal { slot: Slot(slot), signing_root: (root > 0).then(|| ssz::FixedBytes([root; 32])) }
+        Proposal { slot: Slot(slot), signing_root: (root > 0).then_some(ssz::FixedBytes([root; 32])) }
     }
 
     #[test]
