@@ -127,7 +127,7 @@ macro_rules! number_ssz {
             }
 
             fn read_json(
-                value: &serde_json::Value,
+                value: &$crate::JsonValue,
                 shape: &$crate::Shape,
                 ctx: &$crate::Ctx,
             ) -> Result<Self, $crate::JsonError> {
