@@ -70,8 +70,8 @@ impl Devnet {
     /// Starts bootnode, beacon nodes, validator clients and foreign clients, and waits until all beacon nodes answer.
     /// Where anything fails, everything is stopped again.
     pub async fn start(mut plan: DevnetPlan, foreign: &[Box<dyn Foreign>]) -> anyhow::Result<Self> {
-        let signers = foreign.iter().filter(|client| client.role() != ForeignRole::BeaconNode).count() as u64;
-        plan.check(plan.nodes + signers)?;
+        let signers = signers(&plan, foreign);
+        plan.check(signers)?;
         plan.dir = prepare(&plan.dir)?;
         // A foreign client may take long to start, and should be there at genesis.
         let delay = plan.genesis_delay() + Duration::from_secs(10) * u32::try_from(foreign.len())?;
@@ -80,7 +80,7 @@ impl Devnet {
         let genesis = interop_genesis(spec, plan.validators, genesis_time)?;
         let folder = NetworkFolder::write(&plan.dir.join("network"), spec, &genesis)?;
         let ports = plan.base_port.map_or_else(Ports::anywhere, Ports::from)?;
-        let shares = split_evenly(plan.validators, plan.nodes + signers);
+        let shares = split_evenly(plan.validators, signers);
         let mut devnet = Self {
             spec,
             genesis_time,
@@ -304,6 +304,11 @@ impl Devnet {
         let since = ms.checked_sub(self.genesis_time * 1000)?;
         Some(Slot(since / self.spec.config.slot_duration_ms))
     }
+}
+
+/// The number of validator clients, ours and foreign ones.
+pub(crate) fn signers(plan: &DevnetPlan, foreign: &[Box<dyn Foreign>]) -> u64 {
+    plan.nodes + foreign.iter().filter(|client| client.role() != ForeignRole::BeaconNode).count() as u64
 }
 
 /// Now, in Unix milliseconds.

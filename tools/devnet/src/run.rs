@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use types::{Epoch, Slot};
 
 use crate::drill::catch_up_deadline;
-use crate::launch::unix_ms;
+use crate::launch::{signers, unix_ms};
 use crate::processes::STOP_DEADLINE;
 use crate::progress::{Row, Snapshot};
 use crate::{
@@ -31,6 +31,7 @@ pub async fn run(plan: DevnetPlan, foreign: Vec<Box<dyn Foreign>>) -> anyhow::Re
     let begun = Instant::now();
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    plan.check(signers(&plan, &foreign))?;
     println!(
         "starting {} nodes with {} validators (preset {}, slots of {} ms) in {}",
         plan.nodes,
