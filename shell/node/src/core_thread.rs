@@ -165,7 +165,7 @@ impl Core {
                 Input::Stored(seq)
             }
             Answer::Loaded(id, loaded) => Input::Loaded(id, loaded),
-            Answer::DiskFailed(why) => return Err(why),
+            Answer::Broken(why) => return Err(why),
         });
         Ok(())
     }

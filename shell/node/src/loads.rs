@@ -134,7 +134,10 @@ impl Reader {
         let (queue, reads) = crossbeam_channel::bounded(READS_MAX);
         let run = move || {
             while let Ok((id, LoadKey::State { block_root })) = reads.recv() {
-                done(id, loads.state(block_root));
+                let read = std::panic::AssertUnwindSafe(|| loads.state(block_root));
+                let panicked =
+                    |_| Loaded::Failed(format!("reading the state of block {block_root} panicked"));
+                done(id, std::panic::catch_unwind(read).unwrap_or_else(panicked));
             }
         };
         let thread = std::thread::Builder::new().name("reader".to_owned()).spawn(run)?;

@@ -50,8 +50,8 @@ pub enum Answer {
     Stored(u64),
     /// A read has ended.
     Loaded(LoadId, Loaded),
-    /// The disk has failed, with the reason: nothing can be stored any more.
-    DiskFailed(String),
+    /// Something that the node cannot do without has failed, with the reason.
+    Broken(String),
 }
 
 /// What should not wait for attestations.

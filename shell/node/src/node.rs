@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::{Server, ServerConfig};
 use chain::{Chain, ChainConfig, GenesisInfo, Start, StoredStart};
@@ -36,8 +36,10 @@ use crate::{NodeError, clock};
 const CACHE_BYTES: usize = 128 << 20;
 /// Events that a subscriber of the API may be behind by before it loses the oldest.
 const EVENTS_MAX: usize = 1024;
-/// Every how many epochs a finalized state is kept for good.
-const ARCHIVE_EVERY_EPOCHS: u64 = 256;
+/// Every how many epochs a finalized state is kept for good. A reader of old states replays half of that on average.
+const ARCHIVE_EVERY_EPOCHS: u64 = 64;
+/// How often a long check of the database is heard of.
+const REPAIR_LOG_EVERY: Duration = Duration::from_secs(5);
 /// The meta entry that names the genesis block of a database.
 const GENESIS_BLOCK: &str = "genesis_block";
 /// How long an orderly stop may take before it is no longer waited for.
@@ -189,7 +191,7 @@ impl Parts {
         let disk = Disk::start(self.spec, self.loads.database.clone(), move |report| {
             mailbox.answer(match report {
                 Report::Stored(seq) => Answer::Stored(seq),
-                Report::Fault(fault) => Answer::DiskFailed(fault.to_string()),
+                Report::Fault(fault) => Answer::Broken(fault.to_string()),
             });
         })?;
         let mailbox = self.mailbox.clone();
@@ -223,7 +225,14 @@ impl Parts {
             digests: ForkDigests::new(self.spec, self.genesis.validators_root),
         };
         let runtime = tokio::runtime::Handle::current();
-        std::thread::Builder::new().name("bridge".to_owned()).spawn(move || bridge.run(&runtime, events))?;
+        let mailbox = self.mailbox.clone();
+        let run = std::panic::AssertUnwindSafe(move || bridge.run(&runtime, events));
+        std::thread::Builder::new().name("bridge".to_owned()).spawn(move || {
+            // Without the bridge the node would be deaf, and not know it.
+            if std::panic::catch_unwind(run).is_err() {
+                mailbox.answer(Answer::Broken("the thread that decodes messages panicked".to_owned()));
+            }
+        })?;
         Ok(())
     }
 }
@@ -296,9 +305,15 @@ fn open_database(config: &BeaconConfig) -> Result<Arc<Database>, NodeError> {
         config_fingerprint: config_fingerprint(config.network.spec),
     };
     make_folder(&config.data_dir)?;
-    let database = Database::open(&config.data_dir.join("chain"), &identity, CACHE_BYTES, |part| {
-        tracing::info!(percent = (part * 100.0) as u64, "the database was not closed in order: checking it");
-    })?;
+    let last = std::cell::Cell::new(Instant::now());
+    let on_repair = move |part: f64| {
+        if last.get().elapsed() >= REPAIR_LOG_EVERY {
+            last.set(Instant::now());
+            tracing::info!(percent = (part * 100.0) as u64, "the database is being checked");
+        }
+    };
+    let folder = config.data_dir.join("chain");
+    let database = Database::open(&folder, &identity, CACHE_BYTES, on_repair)?;
     Ok(Arc::new(database))
 }
 

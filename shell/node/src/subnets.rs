@@ -12,6 +12,9 @@ use types::{Epoch, Slot, Spec};
 
 /// Slots by which an aggregator's subnet is joined before its duty: a mesh forms within a few heartbeats.
 const AHEAD_SLOTS: u64 = 2;
+/// Who leaves a topic and comes back within the backoff is penalized, so a subnet that is heard is kept where its next
+/// duty is less than this away, in milliseconds: the backoff of 10 s, and a little.
+const KEEP_MS: u64 = 15_000;
 /// Duties that are remembered: two epochs of 64 subnets. Further ones are dropped; they come again next epoch.
 const DUTIES_MAX: usize = 4096;
 
@@ -46,6 +49,8 @@ fn remainder(number: &[u8; 32], modulus: u64) -> u64 {
 struct Wishes {
     /// Slots and subnets that aggregators need.
     duties: BTreeSet<(Slot, u64)>,
+    /// Subnets that were last said to be wanted for a duty.
+    heard: BTreeSet<u64>,
     seq: u64,
     attnets: [u8; 8],
 }
@@ -65,7 +70,7 @@ impl Subnets {
         let subnets = Self { spec, node_id, all, wishes: Mutex::default() };
         let attnets = bitfield(&subnets.long_lived(epoch));
         // Peers ask for the metadata of a number that is new to them, so that of a new node is not zero.
-        *subnets.lock() = Wishes { duties: BTreeSet::new(), seq: 1, attnets };
+        *subnets.lock() = Wishes { seq: 1, attnets, ..Wishes::default() };
         subnets
     }
 
@@ -93,8 +98,14 @@ impl Subnets {
         let mut subnets = self.long_lived(slot.epoch(self.spec));
         let mut wishes = self.lock();
         wishes.duties = wishes.duties.split_off(&(slot.saturating_sub(1), 0));
-        let near = wishes.duties.iter().take_while(|(due, _)| *due <= slot + AHEAD_SLOTS);
-        subnets.extend(near.map(|(_, subnet)| *subnet));
+        let keep_slots = KEEP_MS.div_ceil(self.spec.config.slot_duration_ms);
+        let is_near = |(due, subnet): &&(Slot, u64)| {
+            *due <= slot + AHEAD_SLOTS
+                || wishes.heard.contains(subnet) && *due <= slot + AHEAD_SLOTS + keep_slots
+        };
+        let near: BTreeSet<u64> = wishes.duties.iter().filter(is_near).map(|(_, subnet)| *subnet).collect();
+        wishes.heard.clone_from(&near);
+        subnets.extend(near);
         subnets
     }
 
@@ -163,6 +174,12 @@ mod tests {
         subnets.want(Slot(10), other);
         let heard: Vec<u64> = (5..14).filter(|slot| subnets.wanted(Slot(*slot)).contains(&other)).collect();
         assert_eq!(heard, [8, 9, 10, 11]);
+        // Slots of 6 seconds: after a duty in slot 20, one in slot 25 is too near to leave the subnet between them.
+        subnets.want(Slot(20), other);
+        subnets.want(Slot(25), other);
+        subnets.want(Slot(40), other);
+        let heard: Vec<u64> = (14..40).filter(|slot| subnets.wanted(Slot(*slot)).contains(&other)).collect();
+        assert_eq!(heard, [18, 19, 20, 21, 22, 23, 24, 25, 26, 38, 39]);
         assert_eq!(subnets.refresh(Epoch(0)), None);
         assert_eq!(subnets.metadata(), before);
     }
