@@ -136,4 +136,37 @@ mod tests {
         let text = "# comment\n- enr:-abc\n- \"enr:-def\" \nenr:-ghi\n- other\n";
         assert_eq!(records(text), ["enr:-abc", "enr:-def", "enr:-ghi"]);
     }
+
+    /// A folder with the minimal network's configuration, one setting changed, and a genesis state made without it.
+    fn folder(name: &str, key: &str, value: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("interlock-network-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut settings = Settings::parse(types::Config::MINIMAL_YAML).unwrap();
+        settings.set(key, value);
+        let spec = Spec::from_settings(settings, None).unwrap();
+        std::fs::write(folder.join("config.yaml"), spec.config.to_yaml()).unwrap();
+        let genesis = crate::fixture::World::new().loads.genesis_state.encoded();
+        std::fs::write(folder.join("genesis.ssz"), genesis).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_folder_is_read_where_configuration_and_genesis_agree() {
+        let agreeing = folder("agreeing", "SLOT_DURATION_MS", "3000");
+        std::fs::write(agreeing.join("bootstrap_nodes.yaml"), "- enr:-abc\n").unwrap();
+        let network = NetworkFolder::read(&agreeing).unwrap();
+        assert_eq!(network.spec.config.slot_duration_ms, 3000);
+        assert_eq!((network.genesis.validators.len(), network.bootnodes.len()), (16, 1));
+
+        let contradicting = folder("contradicting", "GENESIS_FORK_VERSION", "0x00000077");
+        let error = NetworkFolder::read(&contradicting).unwrap_err().to_string();
+        assert!(error.contains("does not fit the configuration") && error.contains("0x00000077"), "{error}");
+
+        std::fs::write(agreeing.join("genesis.ssz"), [0; 100]).unwrap();
+        let error = NetworkFolder::read(&agreeing).unwrap_err().to_string();
+        assert!(error.contains("genesis.ssz: no state of preset minimal"), "{error}");
+        std::fs::remove_file(agreeing.join("config.yaml")).unwrap();
+        assert!(NetworkFolder::read(&agreeing).unwrap_err().to_string().contains("config.yaml: "));
+        let _ = (std::fs::remove_dir_all(agreeing), std::fs::remove_dir_all(contradicting));
+    }
 }

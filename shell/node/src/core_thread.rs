@@ -191,11 +191,11 @@ impl Core {
         }
     }
 
-    /// True where a peer's head is one that gossip should have brought by now, and range sync sees no gap to close: a
-    /// last block that we missed, or another branch after a partition.
+    /// True where a peer's head is one that gossip may not bring any more, and range sync sees no gap to close: a last
+    /// block that came before we were there, or another branch after a partition.
     fn should_look_up(&self, status: &sync::Status) -> bool {
         let view = &self.shown;
-        let is_due = status.head_slot < view.current_slot
+        let is_due = status.head_slot <= view.current_slot
             && status.head_slot > view.finalized.epoch.start_slot(view.spec);
         is_due
             && self.exits.published.sync() == SyncState::Synced
