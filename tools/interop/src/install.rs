@@ -1,7 +1,7 @@
 //! Installs Lodestar from npm. The script and the pins are part of the program, so that it needs no source folder.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
@@ -38,8 +38,8 @@ pub fn install(dir: &Path) -> anyhow::Result<PathBuf> {
         let path = source.join(name);
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     }
-    let status =
-        Command::new("bash").arg(source.join("install.sh")).arg(dir).status().context("cannot run bash")?;
+    let status = Command::new("bash").arg(source.join("install.sh")).arg(dir).stdout(Stdio::null()).status();
+    let status = status.context("cannot run bash")?;
     if !status.success() {
         bail!("Lodestar could not be installed into {}", dir.display());
     }

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
+use api::Client;
 use devnet::{Foreign, ForeignRole, ForeignSeat, ProcessPlan};
+use futures::future::BoxFuture;
+use serde_json::Value;
 
 use crate::install;
 
@@ -47,6 +50,31 @@ impl Foreign for Lodestar {
             ForeignRole::BeaconNode | ForeignRole::BeaconNodeWithOurValidators => beacon(&program, seat),
         })
     }
+
+    /// Tells a node one peer. Through a boot node alone it finds somebody too, but only after minutes: its record is
+    /// first told without the fork, and it searches twice a minute.
+    fn started<'a>(&'a self, seat: &'a ForeignSeat, api: &'a Client) -> BoxFuture<'a, anyhow::Result<()>> {
+        Box::pin(async move {
+            let (Some(url), false) = (seat.beacon_urls.first(), self.role == ForeignRole::ValidatorClient)
+            else {
+                return Ok(());
+            };
+            let identity = Client::new(url).identity().await?;
+            if let Some(path) = connect_path(&identity) {
+                // Where the dial fails, discovery is what remains, and the network's own watch tells the outcome.
+                let _ = api.post(&path, &Value::Null).await;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The request that makes Lodestar dial the node with this identity; none where it has no address.
+fn connect_path(identity: &Value) -> Option<String> {
+    let peer = identity["peer_id"].as_str()?;
+    let address = identity["p2p_addresses"].get(0)?.as_str()?;
+    let address = address.split("/p2p/").next().unwrap_or_default();
+    Some(format!("/eth/v1/lodestar/connect_peer?peerId={peer}&multiaddr={address}"))
 }
 
 /// What both of its processes need. The preset is chosen by the environment alone, all else by files and flags.
@@ -132,6 +160,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let plan = validator(Path::new("lodestar"), &seat(dir.path(), Vec::new()));
         assert!(plan.arguments.windows(2).any(|pair| pair == ["--interopIndexes", "32..63"]));
+    }
+
+    #[test]
+    fn a_peer_is_told_by_its_id_and_its_address_without_it() {
+        let identity = serde_json::json!({
+            "peer_id": "16Uiu2HAm1", "p2p_addresses": ["/ip4/127.0.0.1/tcp/9000/p2p/16Uiu2HAm1"],
+        });
+        let path = connect_path(&identity).unwrap();
+        assert_eq!(path, "/eth/v1/lodestar/connect_peer?peerId=16Uiu2HAm1&multiaddr=/ip4/127.0.0.1/tcp/9000");
+        assert_eq!(connect_path(&serde_json::json!({ "peer_id": "16Uiu2HAm1", "p2p_addresses": [] })), None);
     }
 
     #[test]
