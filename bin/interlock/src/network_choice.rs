@@ -18,18 +18,9 @@ pub struct NetworkChoice {
 }
 
 impl NetworkChoice {
-    /// The spec, its own fork schedule unchanged.
-    pub fn spec(&self) -> anyhow::Result<&'static Spec> {
-        self.load(None)
-    }
-
     /// The spec for an object of a known fork. Without a configuration of its own, the fork and all before it begin
     /// at genesis, and none after it is scheduled.
     pub fn spec_at(&self, fork: ForkName) -> anyhow::Result<&'static Spec> {
-        self.load(Some(fork))
-    }
-
-    fn load(&self, fork: Option<ForkName>) -> anyhow::Result<&'static Spec> {
         let (built_in, preset_file) = match self.preset.as_str() {
             "mainnet" => (types::Config::MAINNET_YAML, None),
             "minimal" => (types::Config::MINIMAL_YAML, None),
@@ -55,7 +46,7 @@ impl NetworkChoice {
                 bail!("{}: PRESET_BASE is {base}, but the preset asked for is {}", named(), self.preset);
             }
         }
-        if let (None, Some(fork)) = (&own, fork) {
+        if own.is_none() {
             for other in ForkName::ALL.into_iter().skip(1) {
                 let epoch = if other <= fork { 0 } else { u64::MAX };
                 settings.set(&format!("{}_FORK_EPOCH", other.as_str().to_uppercase()), epoch);

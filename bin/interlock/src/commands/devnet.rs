@@ -98,7 +98,7 @@ impl Devnet {
         let program = std::env::current_exe().context("the path of this program")?;
         let foreign = self.foreign()?;
         let own_dir = self.dir.is_none();
-        let dir = self.dir.clone().unwrap_or_else(temporary_dir);
+        let dir = self.dir.clone().map_or_else(temporary_dir, Ok)?;
         let remove = own_dir && !self.keep;
         let plan = self.plan(program, dir.clone());
         let runtime = tokio::runtime::Runtime::new()?;
@@ -106,7 +106,8 @@ impl Devnet {
         match result {
             Ok(_) if remove => std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string()),
             Ok(_) => Ok(()),
-            Err(error) if own_dir && dir.exists() => {
+            // Nothing was begun where the folder is still empty.
+            Err(error) if own_dir && std::fs::remove_dir(&dir).is_err() => {
                 Err(error.context(format!("files are in {}", dir.display())))
             }
             Err(error) => Err(error),
@@ -147,9 +148,10 @@ impl Devnet {
     }
 }
 
-fn temporary_dir() -> PathBuf {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    std::env::temp_dir().join(format!("interlock-devnet-{}-{}", now.as_secs(), std::process::id()))
+/// A new folder that stays: whether it is removed depends on how the run ends.
+fn temporary_dir() -> anyhow::Result<PathBuf> {
+    let dir = tempfile::Builder::new().prefix("interlock-devnet-").tempdir().context("a temporary folder")?;
+    Ok(dir.keep())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use keys::{Interchange, KdfCost, Keystore, KeystoreEntropy, interop_secret_key};
 use rand::RngCore;
-use types::{BlsPubkey, Root};
+use types::BlsPubkey;
 use validator_client::{History, find_keystores};
 
 use super::validator::parse_range;
