@@ -157,7 +157,7 @@ fn votes_of(
             beacon_block_root: data.beacon_block_root,
             target: data.target.clone(),
         };
-        let indices = get_attesting_indices(state, data, &attestation.aggregation_bits);
+        let indices = get_attesting_indices(state, attestation);
         indices.map(|indices| (facts, indices)).map_err(|error| error.to_string())
     };
     attestations.map(vote).collect()

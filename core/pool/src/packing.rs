@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use transition::accessors::{
-    AccessError, get_attesting_indices, get_block_root_at_slot, get_current_epoch, get_previous_epoch,
+    AccessError, committee_attesters, get_block_root_at_slot, get_current_epoch, get_previous_epoch,
 };
 use types::{
     Attestation, AttestationData, BeaconState, Epoch, List, PendingAttestation, Slot, ValidatorIndex,
@@ -34,7 +34,9 @@ impl AttestationPool {
         for vote in self.votes().filter(|vote| can_include(state, vote)) {
             for combination in vote.combinations(COMBINATIONS) {
                 // Bits that do not match the committee cannot be included on this chain.
-                let Ok(attesters) = get_attesting_indices(state, &vote.data, &combination.bits) else {
+                let Ok(attesters) =
+                    committee_attesters(state, vote.data.slot, vote.data.index, &combination.bits)
+                else {
                     continue;
                 };
                 let epoch = vote.data.target.epoch;
@@ -93,7 +95,12 @@ fn included_votes(
 ) -> Result<BTreeSet<Voter>, AccessError> {
     let mut included = BTreeSet::new();
     for attestation in attestations {
-        let indices = get_attesting_indices(state, &attestation.data, &attestation.aggregation_bits)?;
+        let indices = committee_attesters(
+            state,
+            attestation.data.slot,
+            attestation.data.index,
+            &attestation.aggregation_bits,
+        )?;
         included.extend(indices.into_iter().map(|index| (attestation.data.target.epoch, index)));
     }
     Ok(included)

@@ -20,6 +20,9 @@ pub enum TransitionError {
     /// The rules of a fork are not implemented.
     #[error("the transition of {0} is not built yet")]
     ForkNotBuilt(ForkName),
+    /// An attestation that waits in a phase 0 state has another source than the justified checkpoint.
+    #[error("a pending attestation has another source than the justified checkpoint")]
+    UpgradeSource,
     /// The epoch cannot be processed.
     #[error("epoch processing failed: {0}")]
     Epoch(#[from] EpochError),
@@ -47,7 +50,7 @@ impl TransitionError {
     /// or the rules are not built yet.
     pub fn is_fault(&self) -> bool {
         match self {
-            Self::ForkNotBuilt(_) | Self::Epoch(_) => true,
+            Self::ForkNotBuilt(_) | Self::UpgradeSource | Self::Epoch(_) => true,
             Self::Access(error) => error.is_fault(),
             Self::Block(invalid) => invalid.is_fault(),
             Self::SlotNotAfterState { .. } | Self::BlockSignature | Self::StateRoot { .. } => false,

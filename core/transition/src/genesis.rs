@@ -7,8 +7,7 @@ use types::{
     Validator,
 };
 
-use crate::accessors::AccessError;
-use crate::accessors::get_active_validator_indices;
+use crate::accessors::{AccessError, get_active_validator_indices, get_next_sync_committee};
 use crate::block::{DepositInvalid, add_validator_to_registry, process_deposit};
 
 /// The list of all deposits, whose root the contract keeps.
@@ -20,6 +19,9 @@ pub enum GenesisError {
     /// The network starts in a fork whose rules are not implemented.
     #[error("the genesis of {0} is not built yet")]
     ForkNotBuilt(ForkName),
+    /// A network that starts from a contract starts in phase 0.
+    #[error("a network that starts in {0} does not start from deposits")]
+    DepositsOfFork(ForkName),
     /// The genesis delay leads past the end of time.
     #[error("the genesis time exceeds 64 bits")]
     Time,
@@ -48,14 +50,18 @@ fn blank(
     deposit_count: u64,
 ) -> Result<BeaconState, GenesisError> {
     let fork = spec.fork_name_at_epoch(GENESIS_EPOCH);
-    if fork > ForkName::Phase0 {
+    if fork > ForkName::Altair {
         return Err(GenesisError::ForkNotBuilt(fork));
     }
-    let version = spec.fork_version(ForkName::Phase0);
-    let mut state = BeaconState::empty(spec, ForkName::Phase0);
-    state.fork = Fork { previous_version: version, current_version: version, epoch: GENESIS_EPOCH };
+    let before = ForkName::ALL.into_iter().rfind(|other| *other < fork).unwrap_or(fork);
+    let mut state = BeaconState::empty(spec, fork);
+    state.fork = Fork {
+        previous_version: spec.fork_version(before),
+        current_version: spec.fork_version(fork),
+        epoch: GENESIS_EPOCH,
+    };
     state.eth1_data = Eth1Data { deposit_count, block_hash: eth1_block_hash, ..Eth1Data::default() };
-    let ctx = spec.ctx(ForkName::Phase0);
+    let ctx = spec.ctx(fork);
     state.latest_block_header = BeaconBlockHeader {
         body_root: BeaconBlockBody::new_default(ctx).hash_tree_root(ctx),
         ..BeaconBlockHeader::default()
@@ -72,6 +78,10 @@ pub fn initialize_beacon_state_from_eth1(
     eth1_timestamp: u64,
     deposits: &[Deposit],
 ) -> Result<BeaconState, GenesisError> {
+    let fork = spec.fork_name_at_epoch(GENESIS_EPOCH);
+    if fork > ForkName::Phase0 {
+        return Err(GenesisError::DepositsOfFork(fork));
+    }
     let mut state = blank(spec, eth1_block_hash, deposits.len() as u64)?;
     state.genesis_time = eth1_timestamp.checked_add(spec.config.genesis_delay).ok_or(GenesisError::Time)?;
     let mut seen: List<DepositData> = List::default();
@@ -89,7 +99,8 @@ pub fn initialize_beacon_state_from_eth1(
 /// Nothing is verified; each validator counts as a deposit that was taken, in this order, so that both the deposit
 /// count and the deposit index are their number. The deposit root is that of a contract which took the same deposits
 /// with empty signatures: later deposits can be appended to that tree. Validators with the largest effective balance
-/// are active from the start. The keys must be valid and different.
+/// are active from the start. The keys must be valid and different. The state is one of the fork that is scheduled
+/// for the first epoch.
 pub fn genesis_of_validators(
     spec: &'static Spec,
     validators: &[GenesisValidator],
@@ -107,6 +118,11 @@ pub fn genesis_of_validators(
     }
     state.eth1_data.deposit_root = deposits.root(&DEPOSITS, &Ctx::PLAIN);
     activate(&mut state);
+    if state.fork_name() >= ForkName::Altair {
+        // One committee for two periods, as where the fork begins later.
+        state.current_sync_committee = get_next_sync_committee(&state)?;
+        state.next_sync_committee = state.current_sync_committee.clone();
+    }
     Ok(state)
 }
 

@@ -17,6 +17,7 @@ pub mod predicates;
 pub mod shuffle;
 pub mod signatures;
 mod slots;
+pub mod upgrade;
 pub mod weak_subjectivity;
 
 pub use error::TransitionError;

@@ -2,8 +2,8 @@
 
 use crypto::hash;
 use types::{
-    BeaconState, Ctx, Domain, DomainType, Epoch, ForkData, ForkDigest, Root, SigningData, Slot, Spec, Ssz,
-    SszExt, ValidatorIndex, Version,
+    BeaconState, Ctx, Domain, DomainType, Epoch, ForkData, ForkDigest, ForkName, Root, SigningData, Slot,
+    Spec, Ssz, SszExt, ValidatorIndex, Version,
 };
 
 use crate::accessors::AccessError;
@@ -85,29 +85,64 @@ pub fn compute_time_at_slot(state: &BeaconState, slot: Slot) -> Result<u64, Acce
 /// drawn from `indices` in proportion to the effective balance that `balance_of` tells in Gwei. Fails without indices.
 pub fn compute_proposer_index(
     spec: &Spec,
+    fork: ForkName,
     indices: &[ValidatorIndex],
     seed: &[u8; 32],
     balance_of: impl Fn(ValidatorIndex) -> u64,
 ) -> Result<ValidatorIndex, AccessError> {
-    const MAX_RANDOM_BYTE: u64 = 255;
     let total = indices.len() as u64;
     if total == 0 {
         return Err(AccessError::NoActiveValidators);
     }
-    let mut randomness = [0; 32];
+    let mut lottery = BalanceLottery::new(spec, fork, seed);
     for i in 0u64.. {
         let place = compute_shuffled_index(i % total, total, seed, spec.preset.shuffle_round_count);
         let candidate = indices[place as usize];
-        if i % 32 == 0 {
-            let mut bytes = seed.to_vec();
-            bytes.extend_from_slice(&(i / 32).to_le_bytes());
-            randomness = hash(&bytes);
-        }
-        let random_byte = u64::from(randomness[(i % 32) as usize]);
-        let balance = u128::from(balance_of(candidate)) * u128::from(MAX_RANDOM_BYTE);
-        if balance >= u128::from(spec.preset.max_effective_balance) * u128::from(random_byte) {
+        if lottery.takes(i, balance_of(candidate)) {
             return Ok(candidate);
         }
     }
-    unreachable!("a random byte of 0 takes any candidate")
+    unreachable!("a random value of 0 takes any candidate")
+}
+
+/// Takes candidates at random in proportion to their effective balance, for proposers and for sync committees.
+pub(crate) struct BalanceLottery<'a> {
+    seed: &'a [u8; 32],
+    /// Bytes of a random value: two since Electra, whose balances are larger.
+    width: u64,
+    max_random_value: u64,
+    max_effective_balance: u64,
+    /// The last hash, and its number.
+    randomness: (u64, [u8; 32]),
+}
+
+impl<'a> BalanceLottery<'a> {
+    pub(crate) fn new(spec: &Spec, fork: ForkName, seed: &'a [u8; 32]) -> Self {
+        let preset = &spec.preset;
+        let (width, max_random_value, max_effective_balance) = if fork >= ForkName::Electra {
+            (2, u64::from(u16::MAX), preset.max_effective_balance_electra)
+        } else {
+            (1, u64::from(u8::MAX), preset.max_effective_balance)
+        };
+        Self { seed, width, max_random_value, max_effective_balance, randomness: (0, randomness(seed, 0)) }
+    }
+
+    /// True where the candidate number `i` is taken; of its effective balance in Gwei.
+    pub(crate) fn takes(&mut self, i: u64, effective_balance: u64) -> bool {
+        let number = i / (32 / self.width);
+        if self.randomness.0 != number {
+            self.randomness = (number, randomness(self.seed, number));
+        }
+        let offset = (i % (32 / self.width) * self.width) as usize;
+        let bytes = &self.randomness.1[offset..offset + self.width as usize];
+        let random_value = bytes.iter().rev().fold(0, |value, byte| value << 8 | u128::from(*byte));
+        let balance = u128::from(effective_balance) * u128::from(self.max_random_value);
+        balance >= u128::from(self.max_effective_balance) * random_value
+    }
+}
+
+fn randomness(seed: &[u8; 32], number: u64) -> [u8; 32] {
+    let mut bytes = seed.to_vec();
+    bytes.extend_from_slice(&number.to_le_bytes());
+    hash(&bytes)
 }

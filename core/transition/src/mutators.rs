@@ -3,7 +3,7 @@
 //! Where the specification's arithmetic leaves 64 bits, it declares the block invalid, and so these answer with an
 //! error.
 
-use types::constants::FAR_FUTURE_EPOCH;
+use types::constants::{FAR_FUTURE_EPOCH, PROPOSER_WEIGHT, WEIGHT_DENOMINATOR};
 use types::{BeaconState, Epoch, ForkName, Gwei, ValidatorIndex};
 
 use crate::accessors::{
@@ -42,7 +42,7 @@ pub fn initiate_validator_exit(state: &mut BeaconState, index: ValidatorIndex) -
 }
 
 /// [`slash_validator`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#slash_validator)
-/// with the proposer as the whistleblower.
+/// with the proposer as the whistleblower; modified in Altair, Bellatrix and Electra.
 pub fn slash_validator(state: &mut BeaconState, slashed: ValidatorIndex) -> Result<(), AccessError> {
     slash(state, slashed, &mut ExitQueue::default())
 }
@@ -64,11 +64,30 @@ pub(crate) fn slash(
     let sum = &mut state.slashings[(epoch % preset.epochs_per_slashings_vector).as_usize()];
     let total = sum.0.checked_add(effective_balance.0);
     *sum = Gwei(total.ok_or(AccessError::Overflow("the sum of slashed balances"))?);
-    decrease_balance(state, slashed, effective_balance / preset.min_slashing_penalty_quotient)?;
+    let fork = state.fork_name();
+    let penalty_quotient = match fork {
+        ForkName::Phase0 => preset.min_slashing_penalty_quotient,
+        ForkName::Altair => preset.min_slashing_penalty_quotient_altair,
+        ForkName::Bellatrix | ForkName::Capella | ForkName::Deneb => {
+            preset.min_slashing_penalty_quotient_bellatrix
+        }
+        ForkName::Electra | ForkName::Fulu => preset.min_slashing_penalty_quotient_electra,
+    };
+    decrease_balance(state, slashed, effective_balance / penalty_quotient)?;
 
     let proposer = get_beacon_proposer_index(state)?;
-    let whistleblower_reward = effective_balance / preset.whistleblower_reward_quotient;
-    let proposer_reward = whistleblower_reward / preset.proposer_reward_quotient;
+    let reward_quotient = if fork >= ForkName::Electra {
+        preset.whistleblower_reward_quotient_electra
+    } else {
+        preset.whistleblower_reward_quotient
+    };
+    let whistleblower_reward = effective_balance / reward_quotient;
+    let proposer_reward = if fork >= ForkName::Altair {
+        let product = whistleblower_reward.0.checked_mul(PROPOSER_WEIGHT);
+        Gwei(product.ok_or(AccessError::Overflow("a proposer's reward"))? / WEIGHT_DENOMINATOR)
+    } else {
+        whistleblower_reward / preset.proposer_reward_quotient
+    };
     increase_balance(state, proposer, proposer_reward)?;
     increase_balance(state, proposer, whistleblower_reward - proposer_reward)
 }
@@ -94,7 +113,7 @@ impl ExitQueue {
         state: &mut BeaconState,
         index: ValidatorIndex,
     ) -> Result<(), AccessError> {
-        require_built(state, ForkName::Phase0)?;
+        require_built(state, ForkName::Deneb)?;
         let overflow = || AccessError::Overflow("an exit epoch");
         let validator = state.validators.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
         if validator.exit_epoch != FAR_FUTURE_EPOCH {

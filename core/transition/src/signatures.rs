@@ -5,14 +5,16 @@ use std::sync::Arc;
 use crypto::{PublicKey, SignatureSet};
 use types::constants::{
     DOMAIN_AGGREGATE_AND_PROOF, DOMAIN_BEACON_ATTESTER, DOMAIN_BEACON_PROPOSER, DOMAIN_RANDAO,
-    DOMAIN_SELECTION_PROOF, DOMAIN_VOLUNTARY_EXIT,
+    DOMAIN_SELECTION_PROOF, DOMAIN_SYNC_COMMITTEE, DOMAIN_VOLUNTARY_EXIT,
 };
 use types::{
     BeaconState, BlsSignature, Ctx, Domain, ForkName, IndexedAttestation, SignedAggregateAndProof,
     SignedBeaconBlock, SignedBeaconBlockHeader, SignedVoluntaryExit, Ssz, ValidatorIndex,
 };
 
-use crate::accessors::{AccessError, get_current_epoch, get_domain, public_key, require_built};
+use crate::accessors::{
+    AccessError, get_block_root_at_slot, get_current_epoch, get_domain, public_key, require_built,
+};
 use crate::misc::compute_signing_root;
 
 /// What a transition does with the signatures that it meets (all but those of deposits, which may be wrong).
@@ -99,6 +101,19 @@ pub fn indexed_attestation_set(
     let domain = get_domain(state, DOMAIN_BEACON_ATTESTER, attestation.data.target.epoch);
     let keys = attestation.attesting_indices.iter().map(|index| public_key(state, *index));
     Ok(set(&attestation.data, Ctx::PLAIN, domain, attestation.signature, keys.collect::<Result<_, _>>()?))
+}
+
+/// The aggregate signature of members of the sync committee over the block before the state's slot.
+pub fn sync_aggregate_set(
+    state: &BeaconState,
+    participants: &[ValidatorIndex],
+    signature: BlsSignature,
+) -> Result<SignatureSet, AccessError> {
+    let previous_slot = state.slot.saturating_sub(1);
+    let domain = get_domain(state, DOMAIN_SYNC_COMMITTEE, previous_slot.epoch(state.spec()));
+    let root = get_block_root_at_slot(state, previous_slot)?;
+    let keys = participants.iter().map(|index| public_key(state, *index));
+    Ok(set(&root, Ctx::PLAIN, domain, signature, keys.collect::<Result<_, _>>()?))
 }
 
 /// The signature of an exit. From Deneb on exits are signed in the domain of one fork, which is not built.

@@ -2,10 +2,12 @@
 
 use types::{BeaconState, Ctx, ForkName, Root, SignedBeaconBlock, Slot, SszExt};
 
+use crate::accessors::require_built;
 use crate::block::process_block;
 use crate::epoch::process_epoch;
 use crate::error::TransitionError;
 use crate::signatures::{Signatures, block_set};
+use crate::upgrade::upgrade_to;
 
 /// Whether the block's state root must be that of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +79,7 @@ pub fn process_slots(state: &mut BeaconState, slot: Slot) -> Result<(), Transiti
 
 /// [`process_slot`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#beacon-chain-state-transition-function).
 pub fn process_slot(state: &mut BeaconState) -> Result<(), TransitionError> {
-    if state.fork_name() > ForkName::Phase0 {
-        return Err(TransitionError::ForkNotBuilt(state.fork_name()));
-    }
+    require_built(state, ForkName::Altair)?;
     let place = (state.slot % state.spec().preset.slots_per_historical_root).as_usize();
     let state_root = state.state_root();
     state.state_roots[place] = state_root;
@@ -90,11 +90,13 @@ pub fn process_slot(state: &mut BeaconState) -> Result<(), TransitionError> {
     Ok(())
 }
 
-/// Where a fork begins with the state's slot, the state becomes one of that fork.
+/// Where a fork begins with the state's slot, the state becomes one of that fork; where several do, of one after the
+/// other.
 fn upgrade_if_scheduled(state: &mut BeaconState) -> Result<(), TransitionError> {
-    let fork = state.spec().fork_name_at_slot(state.slot);
-    if fork > state.fork_name() {
-        return Err(TransitionError::ForkNotBuilt(fork));
+    let scheduled = state.spec().fork_name_at_slot(state.slot);
+    let before = state.fork_name();
+    for fork in ForkName::ALL.into_iter().filter(|fork| before < *fork && *fork <= scheduled) {
+        upgrade_to(state, fork)?;
     }
     Ok(())
 }

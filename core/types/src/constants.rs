@@ -1,6 +1,6 @@
 //! Constants of the specification that no preset or configuration changes.
 
-use crate::{DomainType, Epoch, Slot};
+use crate::{BlsSignature, DomainType, Epoch, Gwei, Slot};
 
 /// `GENESIS_SLOT`.
 pub const GENESIS_SLOT: Slot = Slot(0);
@@ -32,6 +32,39 @@ pub const BYTES_PER_FIELD_ELEMENT: u64 = 32;
 pub const BASIS_POINTS: u64 = 10_000;
 /// `MAX_CONCURRENT_REQUESTS`.
 pub const MAX_CONCURRENT_REQUESTS: u64 = 2;
+
+/// `TIMELY_SOURCE_FLAG_INDEX`.
+pub const TIMELY_SOURCE_FLAG_INDEX: usize = 0;
+/// `TIMELY_TARGET_FLAG_INDEX`.
+pub const TIMELY_TARGET_FLAG_INDEX: usize = 1;
+/// `TIMELY_HEAD_FLAG_INDEX`.
+pub const TIMELY_HEAD_FLAG_INDEX: usize = 2;
+/// `PARTICIPATION_FLAG_WEIGHTS`, by the index of the flag.
+pub const PARTICIPATION_FLAG_WEIGHTS: [u64; 3] = [14, 26, 14];
+/// `SYNC_REWARD_WEIGHT`.
+pub const SYNC_REWARD_WEIGHT: u64 = 2;
+/// `PROPOSER_WEIGHT`.
+pub const PROPOSER_WEIGHT: u64 = 8;
+/// `WEIGHT_DENOMINATOR`.
+pub const WEIGHT_DENOMINATOR: u64 = 64;
+/// `G2_POINT_AT_INFINITY`: the signature of nobody.
+pub const G2_POINT_AT_INFINITY: BlsSignature = {
+    let mut bytes = [0; 96];
+    bytes[0] = 0xc0;
+    ssz::FixedBytes(bytes)
+};
+/// `VERSIONED_HASH_VERSION_KZG`.
+pub const VERSIONED_HASH_VERSION_KZG: u8 = 1;
+/// `UNSET_DEPOSIT_REQUESTS_START_INDEX`.
+pub const UNSET_DEPOSIT_REQUESTS_START_INDEX: u64 = u64::MAX;
+/// `FULL_EXIT_REQUEST_AMOUNT`.
+pub const FULL_EXIT_REQUEST_AMOUNT: Gwei = Gwei(0);
+/// `DEPOSIT_REQUEST_TYPE`.
+pub const DEPOSIT_REQUEST_TYPE: u8 = 0;
+/// `WITHDRAWAL_REQUEST_TYPE`.
+pub const WITHDRAWAL_REQUEST_TYPE: u8 = 1;
+/// `CONSOLIDATION_REQUEST_TYPE`.
+pub const CONSOLIDATION_REQUEST_TYPE: u8 = 2;
 
 /// `DOMAIN_BEACON_PROPOSER`.
 pub const DOMAIN_BEACON_PROPOSER: DomainType = domain(0);

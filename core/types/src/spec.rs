@@ -137,6 +137,8 @@ impl Spec {
             ("EPOCHS_PER_ETH1_VOTING_PERIOD", preset.epochs_per_eth1_voting_period),
             ("MAX_COMMITTEES_PER_SLOT", preset.max_committees_per_slot),
             ("MAX_ATTESTATIONS", preset.max_attestations),
+            ("SYNC_COMMITTEE_SIZE", preset.sync_committee_size),
+            ("EPOCHS_PER_SYNC_COMMITTEE_PERIOD", preset.epochs_per_sync_committee_period),
         ];
         let divisors = [
             ("SLOT_DURATION_MS", config.slot_duration_ms),
@@ -148,6 +150,13 @@ impl Spec {
             ("WHISTLEBLOWER_REWARD_QUOTIENT", preset.whistleblower_reward_quotient),
             ("INACTIVITY_PENALTY_QUOTIENT", preset.inactivity_penalty_quotient),
             ("MIN_SLASHING_PENALTY_QUOTIENT", preset.min_slashing_penalty_quotient),
+            ("INACTIVITY_SCORE_BIAS", config.inactivity_score_bias),
+            ("INACTIVITY_PENALTY_QUOTIENT_ALTAIR", preset.inactivity_penalty_quotient_altair),
+            ("MIN_SLASHING_PENALTY_QUOTIENT_ALTAIR", preset.min_slashing_penalty_quotient_altair),
+            ("INACTIVITY_PENALTY_QUOTIENT_BELLATRIX", preset.inactivity_penalty_quotient_bellatrix),
+            ("MIN_SLASHING_PENALTY_QUOTIENT_BELLATRIX", preset.min_slashing_penalty_quotient_bellatrix),
+            ("MIN_SLASHING_PENALTY_QUOTIENT_ELECTRA", preset.min_slashing_penalty_quotient_electra),
+            ("WHISTLEBLOWER_REWARD_QUOTIENT_ELECTRA", preset.whistleblower_reward_quotient_electra),
         ];
         // The number of a round is one byte of what is hashed, and a seed comes from a mix that is still kept.
         let others = [

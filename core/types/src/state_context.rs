@@ -70,9 +70,11 @@ impl BeaconState {
         self.context.spec_and_fork.expect("the state was made with its spec").1
     }
 
-    /// Marks the state as one of another fork, as an upgrade does; derived values are forgotten.
+    /// Marks the state as one of another fork, as an upgrade does; derived values are forgotten, but for keys.
     pub fn set_fork_name(&mut self, fork: ForkName) {
-        self.context = StateContext::at(self.spec(), fork, self.slot);
+        let mut context = StateContext::at(self.spec(), fork, self.slot);
+        context.caches.share_keys_of(&self.context.caches);
+        self.context = context;
     }
 
     /// What SSZ needs to know of the state's preset and fork.

@@ -1,6 +1,7 @@
 //! One case: its place in the layout, its files, and which of them were read.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -88,8 +89,14 @@ impl Case {
     /// The spec of the case: its own `config.yaml`, or the preset's configuration; the case's fork and all before
     /// it begin at genesis.
     pub fn spec(&self) -> anyhow::Result<&'static Spec> {
+        self.spec_with(0)
+    }
+
+    /// As [`Case::spec`], but the case's fork begins at an epoch, where it has no `config.yaml`.
+    pub fn spec_with(&self, fork_epoch: u64) -> anyhow::Result<&'static Spec> {
         let own = if self.has("config.yaml") { Some(self.text("config.yaml")?) } else { None };
-        let key = format!("{}\n{}\n{}", self.preset, self.fork, own.as_deref().unwrap_or_default());
+        let own_text = own.as_deref().unwrap_or_default();
+        let key = format!("{}\n{}\n{fork_epoch}\n{own_text}", self.preset, self.fork);
         if let Some(spec) = SPECS.with_borrow(|specs| specs.get(&key).copied()) {
             return Ok(spec);
         }
@@ -102,7 +109,11 @@ impl Case {
         if own.is_none() {
             let fork = self.fork_name()?;
             for other in ForkName::ALL.into_iter().skip(1) {
-                let epoch = if other <= fork { 0 } else { u64::MAX };
+                let epoch = match other.cmp(&fork) {
+                    Ordering::Less => 0,
+                    Ordering::Equal => fork_epoch,
+                    Ordering::Greater => u64::MAX,
+                };
                 settings.set(&format!("{}_FORK_EPOCH", other.as_str().to_uppercase()), epoch);
             }
         }

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use types::constants::DOMAIN_BEACON_ATTESTER;
 use types::{
-    Attestation, AttestationData, BeaconState, Bits, CommitteeCache, CommitteeIndex, Epoch, ForkName,
-    IndexedAttestation, Root, ShufflingKey, Slot, ValidatorIndex,
+    Attestation, BeaconState, Bits, CommitteeCache, CommitteeIndex, Epoch, ForkName, IndexedAttestation,
+    Root, ShufflingKey, Slot, ValidatorIndex,
 };
 
 use super::{
@@ -122,11 +122,21 @@ pub fn get_beacon_committee(
 /// in ascending order.
 pub fn get_attesting_indices(
     state: &BeaconState,
-    data: &AttestationData,
-    bits: &Bits,
+    attestation: &Attestation,
 ) -> Result<Vec<ValidatorIndex>, AccessError> {
     require_built(state, ForkName::Deneb)?;
-    let committee = get_beacon_committee(state, data.slot, data.index)?;
+    let data = &attestation.data;
+    committee_attesters(state, data.slot, data.index, &attestation.aggregation_bits)
+}
+
+/// The members of one committee whose bits are set, in ascending order.
+pub fn committee_attesters(
+    state: &BeaconState,
+    slot: Slot,
+    index: CommitteeIndex,
+    bits: &Bits,
+) -> Result<Vec<ValidatorIndex>, AccessError> {
+    let committee = get_beacon_committee(state, slot, index)?;
     if bits.len() != committee.len() {
         return Err(AccessError::BitsLength { bits: bits.len(), members: committee.len() });
     }
@@ -141,7 +151,7 @@ pub fn get_indexed_attestation(
     attestation: &Attestation,
 ) -> Result<IndexedAttestation, AccessError> {
     Ok(IndexedAttestation {
-        attesting_indices: get_attesting_indices(state, &attestation.data, &attestation.aggregation_bits)?,
+        attesting_indices: get_attesting_indices(state, attestation)?,
         data: attestation.data.clone(),
         signature: attestation.signature,
     })

@@ -1,14 +1,17 @@
 //! Reading a state: the specification's accessors.
 
 mod committees;
+mod participation;
 mod proposers;
 mod registry;
 mod roots;
+mod sync_committee;
 
 pub use committees::{
-    Committee, committee_cache, get_attesting_indices, get_beacon_committee, get_committee_count_per_slot,
-    get_indexed_attestation, offer_committees, shuffling_key,
+    Committee, committee_attesters, committee_cache, get_attesting_indices, get_beacon_committee,
+    get_committee_count_per_slot, get_indexed_attestation, offer_committees, shuffling_key,
 };
+pub use participation::{add_flag, get_attestation_participation_flag_indices, has_flag};
 pub use proposers::{get_beacon_proposer_index, get_beacon_proposer_indices};
 pub(crate) use registry::refresh_validator_index;
 pub use registry::{
@@ -19,13 +22,16 @@ pub use roots::{
     get_block_root, get_block_root_at_slot, get_current_epoch, get_domain, get_previous_epoch,
     get_randao_mix, get_seed,
 };
+pub use sync_committee::{
+    get_next_sync_committee, get_next_sync_committee_indices, sync_committee_validators,
+};
 
 pub use crate::misc::compute_activation_exit_epoch;
 pub use crate::predicates::{
     is_active_validator, is_eligible_for_activation, is_eligible_for_activation_queue, is_slashable_validator,
 };
 
-use types::{BeaconState, CommitteeIndex, Epoch, ForkName, Slot, ValidatorIndex};
+use types::{BeaconState, BlsPubkey, CommitteeIndex, Epoch, ForkName, Slot, ValidatorIndex};
 
 /// Refuses a state of a fork after `last`, the last one whose rules the caller follows.
 pub(crate) fn require_built(state: &BeaconState, last: ForkName) -> Result<(), AccessError> {
@@ -66,6 +72,12 @@ pub enum AccessError {
     /// No such validator.
     #[error("there is no validator {0}")]
     NoValidator(ValidatorIndex),
+    /// A sync committee with a key that no validator has.
+    #[error("no validator has the key {0}")]
+    NoValidatorOfKey(BlsPubkey),
+    /// Keys that cannot be added up.
+    #[error("the keys of the sync committee have no sum")]
+    NoAggregateKey,
     /// A registry entry whose key is no key.
     #[error("the key of validator {0} is no valid public key")]
     BadPubkey(ValidatorIndex),
@@ -98,7 +110,12 @@ impl AccessError {
     pub fn is_fault(&self) -> bool {
         matches!(
             self,
-            Self::BlockRoot { .. } | Self::NoActiveValidators | Self::BadPubkey(_) | Self::ForkNotBuilt(_)
+            Self::BlockRoot { .. }
+                | Self::NoActiveValidators
+                | Self::NoValidatorOfKey(_)
+                | Self::NoAggregateKey
+                | Self::BadPubkey(_)
+                | Self::ForkNotBuilt(_)
         )
     }
 }

@@ -45,7 +45,7 @@ fn compute_proposers(
             // Wraps in the last epoch of all only, for slots that do not exist.
             bytes.extend_from_slice(&first.wrapping_add(place).to_le_bytes());
             let balance_of = |index: ValidatorIndex| state.validators[index.as_usize()].effective_balance.0;
-            compute_proposer_index(spec, &active, &hash(&bytes), balance_of)
+            compute_proposer_index(spec, state.fork_name(), &active, &hash(&bytes), balance_of)
         })
         .collect()
 }

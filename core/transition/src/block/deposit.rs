@@ -69,11 +69,16 @@ pub fn get_validator_from_deposit(spec: &Spec, data: &DepositData) -> Validator 
     }
 }
 
-/// [`add_validator_to_registry`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#add_validator_to_registry).
-/// An error for states from Altair on, whose validators have more than a balance.
+/// [`add_validator_to_registry`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#add_validator_to_registry);
+/// modified in Altair, whose validators have more than a balance, and in Electra.
 pub fn add_validator_to_registry(state: &mut BeaconState, data: &DepositData) -> Result<(), AccessError> {
-    require_built(state, ForkName::Phase0)?;
+    require_built(state, ForkName::Deneb)?;
     state.validators.push(get_validator_from_deposit(state.spec(), data));
     state.balances.push(data.amount);
+    if state.fork_name() >= ForkName::Altair {
+        state.previous_epoch_participation.push(0);
+        state.current_epoch_participation.push(0);
+        state.inactivity_scores.push(0);
+    }
     Ok(())
 }

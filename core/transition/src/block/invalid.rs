@@ -42,6 +42,9 @@ pub enum BlockInvalid {
     /// An exit.
     #[error("voluntary exit {0}: {1}")]
     VoluntaryExit(usize, VoluntaryExitInvalid),
+    /// The votes of the sync committee.
+    #[error("sync aggregate: {0}")]
+    SyncAggregate(#[from] SyncAggregateInvalid),
     /// The state lacks what is needed.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -57,6 +60,7 @@ impl BlockInvalid {
             | Self::AttesterSlashing(_, AttesterSlashingInvalid::Access(error))
             | Self::Attestation(_, AttestationInvalid::Committee(error))
             | Self::Deposit(_, DepositInvalid::Access(error))
+            | Self::SyncAggregate(SyncAggregateInvalid::Access(error))
             | Self::VoluntaryExit(_, VoluntaryExitInvalid::Access(error)) => error.is_fault(),
             Self::Eth1VotesFull | Self::DepositIndex | Self::Attestation(_, AttestationInvalid::NoRoom) => {
                 true
@@ -212,6 +216,17 @@ pub enum VoluntaryExitInvalid {
     #[error("the signature is invalid")]
     Signature,
     /// The state cannot take it.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// Why the votes of the sync committee are invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SyncAggregateInvalid {
+    /// The signature is wrong.
+    #[error("the signature is invalid")]
+    Signature,
+    /// The state lacks what is needed.
     #[error(transparent)]
     Access(#[from] AccessError),
 }

@@ -9,6 +9,7 @@ mod invalid;
 mod operations;
 mod proposer_slashing;
 mod randao;
+mod sync_aggregate;
 mod voluntary_exit;
 
 use types::{BeaconBlock, BeaconState, ForkName};
@@ -23,11 +24,12 @@ pub use eth1_data::process_eth1_data;
 pub use header::process_block_header;
 pub use invalid::{
     AttestationInvalid, AttesterSlashingInvalid, BlockInvalid, DepositInvalid, HeaderInvalid,
-    ProposerSlashingInvalid, VoluntaryExitInvalid,
+    ProposerSlashingInvalid, SyncAggregateInvalid, VoluntaryExitInvalid,
 };
 pub use operations::process_operations;
 pub use proposer_slashing::{check_proposer_slashing, process_proposer_slashing};
 pub use randao::process_randao;
+pub use sync_aggregate::process_sync_aggregate;
 pub use voluntary_exit::{check_voluntary_exit, process_voluntary_exit};
 
 use crate::accessors::require_built;
@@ -39,9 +41,13 @@ pub fn process_block(
     block: &BeaconBlock,
     signatures: &mut Signatures,
 ) -> Result<(), BlockInvalid> {
-    require_built(state, ForkName::Phase0)?;
+    require_built(state, ForkName::Altair)?;
     process_block_header(state, block)?;
     process_randao(state, &block.body, signatures)?;
     process_eth1_data(state, &block.body)?;
-    process_operations(state, &block.body, signatures)
+    process_operations(state, &block.body, signatures)?;
+    if state.fork_name() >= ForkName::Altair {
+        process_sync_aggregate(state, &block.body.sync_aggregate, signatures)?;
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@
 //! validator, and the tests compare the two.
 
 use types::constants::BASE_REWARDS_PER_EPOCH;
-use types::{BeaconState, Epoch, Gwei, PendingAttestation, ValidatorIndex};
+use types::{BeaconState, Epoch, ForkName, Gwei, PendingAttestation, ValidatorIndex};
 
 use super::{EpochError, EpochSummary, ValidatorFlags};
 use crate::accessors::{
@@ -14,13 +14,36 @@ use crate::accessors::{
 use crate::math::integer_squareroot;
 
 /// [`get_base_reward`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#helpers),
-/// in Gwei; an error where there is no such validator.
+/// in Gwei; an error where there is no such validator. Modified in Altair.
 pub fn get_base_reward(state: &BeaconState, index: ValidatorIndex) -> Result<Gwei, AccessError> {
     let validator = state.validators.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
+    if state.fork_name() >= ForkName::Altair {
+        let increments = validator.effective_balance.0 / state.spec().preset.effective_balance_increment;
+        let product = increments.checked_mul(get_base_reward_per_increment(state)?.0);
+        return product.map(Gwei).ok_or(AccessError::Overflow("a base reward"));
+    }
     let root = integer_squareroot(get_total_active_balance(state)?.0);
     let product = validator.effective_balance.0.checked_mul(state.spec().preset.base_reward_factor);
     let product = product.ok_or(AccessError::Overflow("a base reward"))?;
     Ok(Gwei(product / root / BASE_REWARDS_PER_EPOCH))
+}
+
+/// [`get_base_reward_per_increment`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/beacon-chain.md#get_base_reward_per_increment),
+/// in Gwei.
+pub fn get_base_reward_per_increment(state: &BeaconState) -> Result<Gwei, AccessError> {
+    base_reward_per_increment(state, get_total_active_balance(state)?)
+}
+
+/// The same of a total that is known.
+pub(super) fn base_reward_per_increment(
+    state: &BeaconState,
+    total_active_balance: Gwei,
+) -> Result<Gwei, AccessError> {
+    let preset = &state.spec().preset;
+    let product = preset.effective_balance_increment.checked_mul(preset.base_reward_factor);
+    let product = product.ok_or(AccessError::Overflow("a base reward"))?;
+    // The total is at least one increment.
+    Ok(Gwei(product / integer_squareroot(total_active_balance.0)))
 }
 
 /// [`get_proposer_reward`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#helpers-2),

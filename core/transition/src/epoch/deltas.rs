@@ -1,4 +1,4 @@
-//! What each validator earns and loses for its attestations of the previous epoch, in five components.
+//! What each validator earns and loses for its attestations of the previous epoch: in phase 0 in five components.
 //!
 //! All components of a validator follow from its effective balance, from what it did, and from totals. Nearly all
 //! validators have the same effective balance, so the divisions are made once for a run of equal balances
@@ -6,10 +6,13 @@
 //!
 //! [Specification](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#components-of-attestation-deltas)
 
-use types::constants::BASE_REWARDS_PER_EPOCH;
-use types::{BeaconState, Gwei, Preset};
+use types::constants::{
+    BASE_REWARDS_PER_EPOCH, TIMELY_HEAD_FLAG_INDEX, TIMELY_SOURCE_FLAG_INDEX, TIMELY_TARGET_FLAG_INDEX,
+};
+use types::{BeaconState, ForkName, Gwei, Preset};
 
-use super::{EpochError, EpochSummary, ValidatorFlags, ValidatorSummary};
+use super::flag_deltas::inactivity_penalty_deltas;
+use super::{EpochError, EpochSummary, ValidatorFlags, ValidatorSummary, get_flag_index_deltas};
 use crate::accessors::get_previous_epoch;
 
 /// Rewards and penalties, one of each a validator, in registry order.
@@ -33,18 +36,30 @@ pub fn is_in_inactivity_leak(state: &BeaconState) -> Result<bool, EpochError> {
     Ok(get_finality_delay(state)? > state.spec().preset.min_epochs_to_inactivity_penalty)
 }
 
-/// [`get_source_deltas`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#components-of-attestation-deltas).
+/// [`get_source_deltas`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#components-of-attestation-deltas);
+/// since Altair those of the flag ([`get_flag_index_deltas`]).
 pub fn get_source_deltas(state: &BeaconState, summary: &EpochSummary) -> Result<Deltas, EpochError> {
+    if state.fork_name() >= ForkName::Altair {
+        return get_flag_index_deltas(state, summary, TIMELY_SOURCE_FLAG_INDEX);
+    }
     Calculation::new(state, summary)?.run(|sum, rates, validator| sum.add_source(rates, validator))
 }
 
-/// [`get_target_deltas`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#components-of-attestation-deltas).
+/// [`get_target_deltas`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#components-of-attestation-deltas);
+/// since Altair those of the flag ([`get_flag_index_deltas`]).
 pub fn get_target_deltas(state: &BeaconState, summary: &EpochSummary) -> Result<Deltas, EpochError> {
+    if state.fork_name() >= ForkName::Altair {
+        return get_flag_index_deltas(state, summary, TIMELY_TARGET_FLAG_INDEX);
+    }
     Calculation::new(state, summary)?.run(|sum, rates, validator| sum.add_target(rates, validator))
 }
 
-/// [`get_head_deltas`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#components-of-attestation-deltas).
+/// [`get_head_deltas`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#components-of-attestation-deltas);
+/// since Altair those of the flag ([`get_flag_index_deltas`]).
 pub fn get_head_deltas(state: &BeaconState, summary: &EpochSummary) -> Result<Deltas, EpochError> {
+    if state.fork_name() >= ForkName::Altair {
+        return get_flag_index_deltas(state, summary, TIMELY_HEAD_FLAG_INDEX);
+    }
     Calculation::new(state, summary)?.run(|sum, rates, validator| sum.add_head(rates, validator))
 }
 
@@ -58,16 +73,20 @@ pub fn get_inclusion_delay_deltas(state: &BeaconState, summary: &EpochSummary) -
     Ok(deltas)
 }
 
-/// [`get_inactivity_penalty_deltas`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#components-of-attestation-deltas).
+/// [`get_inactivity_penalty_deltas`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#components-of-attestation-deltas);
+/// modified in Altair and Bellatrix.
 pub fn get_inactivity_penalty_deltas(
     state: &BeaconState,
     summary: &EpochSummary,
 ) -> Result<Deltas, EpochError> {
+    if state.fork_name() >= ForkName::Altair {
+        return inactivity_penalty_deltas(state, summary);
+    }
     Calculation::new(state, summary)?.run(|sum, rates, validator| sum.add_inactivity(rates, validator))
 }
 
 /// [`get_attestation_deltas`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_attestation_deltas):
-/// all components together, in one walk over the summary.
+/// all components of phase 0 together, in one walk over the summary.
 pub fn get_attestation_deltas(state: &BeaconState, summary: &EpochSummary) -> Result<Deltas, EpochError> {
     let calculation = Calculation::new(state, summary)?;
     let mut deltas = calculation.run(|sum, rates, validator| {

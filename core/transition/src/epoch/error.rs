@@ -13,6 +13,9 @@ pub enum EpochError {
     /// There are not as many balances as validators.
     #[error("the state has not as many balances as validators")]
     BalancesLength,
+    /// There are not as many participation flags or inactivity scores as validators.
+    #[error("the state has not as many participation flags and inactivity scores as validators")]
+    ParticipationLength,
     /// A committee or a block root is not to be had from the state.
     #[error(transparent)]
     Access(#[from] AccessError),

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! state ──▶ EpochSummary::new ──▶ justification ─▶ rewards ─▶ registry ─▶ slashings ─▶ resets and updates
+//!                                              └▶ inactivity (since Altair)
 //! ```
 //!
 //! No step changes what the summary holds (activity in the epochs that end, effective balances, attesters) before
@@ -20,8 +21,11 @@ mod deltas;
 mod effective_balance_updates;
 mod error;
 mod eth1_data_reset;
+mod flag_deltas;
 mod historical_roots_update;
+mod inactivity_updates;
 mod justification_and_finalization;
+mod participation_flag_updates;
 mod participation_record_updates;
 mod randao_mixes_reset;
 mod registry_updates;
@@ -29,16 +33,19 @@ mod rewards_and_penalties;
 mod slashings;
 mod slashings_reset;
 mod summary;
+mod sync_committee_updates;
 
 #[cfg(test)]
 mod tests;
 
 use types::{BeaconState, ForkName};
 
+use crate::accessors::require_built;
+
 pub use components::{
-    get_base_reward, get_eligible_validator_indices, get_matching_head_attestations,
-    get_matching_source_attestations, get_matching_target_attestations, get_proposer_reward,
-    get_unslashed_attesting_indices,
+    get_base_reward, get_base_reward_per_increment, get_eligible_validator_indices,
+    get_matching_head_attestations, get_matching_source_attestations, get_matching_target_attestations,
+    get_proposer_reward, get_unslashed_attesting_indices,
 };
 pub use deltas::{
     Deltas, get_attestation_deltas, get_finality_delay, get_head_deltas, get_inactivity_penalty_deltas,
@@ -47,11 +54,14 @@ pub use deltas::{
 pub use effective_balance_updates::process_effective_balance_updates;
 pub use error::EpochError;
 pub use eth1_data_reset::process_eth1_data_reset;
+pub use flag_deltas::get_flag_index_deltas;
 pub use historical_roots_update::process_historical_roots_update;
+pub use inactivity_updates::process_inactivity_updates;
 pub use justification_and_finalization::{
     compute_unrealized_checkpoints, process_justification_and_finalization,
     weigh_justification_and_finalization,
 };
+pub use participation_flag_updates::process_participation_flag_updates;
 pub use participation_record_updates::process_participation_record_updates;
 pub use randao_mixes_reset::process_randao_mixes_reset;
 pub use registry_updates::process_registry_updates;
@@ -59,17 +69,20 @@ pub use rewards_and_penalties::process_rewards_and_penalties;
 pub use slashings::process_slashings;
 pub use slashings_reset::process_slashings_reset;
 pub use summary::{EpochSummary, Inclusion, ValidatorFlags, ValidatorSummary};
+pub use sync_committee_updates::process_sync_committee_updates;
 
 /// [`process_epoch`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#epoch-processing):
 /// all steps in order, on a state at the last slot of an epoch.
 ///
 /// On an error the state is partly changed and of no use.
 pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
-    if state.fork_name() > ForkName::Phase0 {
-        return Err(EpochError::ForkNotBuilt(state.fork_name()));
-    }
+    require_built(state, ForkName::Altair)?;
+    let fork = state.fork_name();
     let summary = EpochSummary::new(state)?;
     process_justification_and_finalization(state, &summary)?;
+    if fork >= ForkName::Altair {
+        process_inactivity_updates(state, &summary)?;
+    }
     process_rewards_and_penalties(state, &summary)?;
     process_registry_updates(state, &summary)?;
     process_slashings(state, &summary)?;
@@ -78,6 +91,11 @@ pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
     process_slashings_reset(state);
     process_randao_mixes_reset(state);
     process_historical_roots_update(state)?;
-    process_participation_record_updates(state);
+    if fork >= ForkName::Altair {
+        process_participation_flag_updates(state);
+        process_sync_committee_updates(state)?;
+    } else {
+        process_participation_record_updates(state);
+    }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! Pays and fines validators for their attestations.
 
 use types::constants::GENESIS_EPOCH;
-use types::{BeaconState, Gwei};
+use types::{BeaconState, ForkName, Gwei};
 
+use super::flag_deltas::apply_all_deltas;
 use super::{EpochError, EpochSummary, get_attestation_deltas};
 
-/// [`process_rewards_and_penalties`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#process_rewards_and_penalties).
+/// [`process_rewards_and_penalties`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#process_rewards_and_penalties);
+/// modified in Altair.
 pub fn process_rewards_and_penalties(
     state: &mut BeaconState,
     summary: &EpochSummary,
@@ -13,6 +15,9 @@ pub fn process_rewards_and_penalties(
     // Rewards are for the work of the previous epoch, which the first epoch does not have.
     if summary.current_epoch == GENESIS_EPOCH {
         return Ok(());
+    }
+    if state.fork_name() >= ForkName::Altair {
+        return apply_all_deltas(state, summary);
     }
     let deltas = get_attestation_deltas(state, summary)?;
     let mut overflow = false;

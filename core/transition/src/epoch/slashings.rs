@@ -1,20 +1,26 @@
 //! The part of a slashed validator's penalty that grows with how many were slashed around the same time.
 
-use types::{BeaconState, Gwei};
+use types::{BeaconState, ForkName, Gwei};
 
 use super::{EpochError, EpochSummary, ValidatorFlags};
 
-/// [`process_slashings`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#slashings).
+/// [`process_slashings`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#slashings);
+/// modified in Altair, Bellatrix and Electra.
 pub fn process_slashings(state: &mut BeaconState, summary: &EpochSummary) -> Result<(), EpochError> {
     let overflow = || EpochError::Overflow("a slashing penalty");
     let preset = &state.spec().preset;
     let increment = preset.effective_balance_increment;
+    let multiplier = match state.fork_name() {
+        ForkName::Phase0 => preset.proportional_slashing_multiplier,
+        ForkName::Altair => preset.proportional_slashing_multiplier_altair,
+        _ => preset.proportional_slashing_multiplier_bellatrix,
+    };
     let total_balance = summary.total_active_balance.0;
     let slashed_balance = state
         .slashings
         .iter()
         .try_fold(0u64, |sum, slashed| sum.checked_add(slashed.0))
-        .and_then(|sum| sum.checked_mul(preset.proportional_slashing_multiplier))
+        .and_then(|sum| sum.checked_mul(multiplier))
         .ok_or_else(overflow)?
         .min(total_balance);
     let penalized_epoch = summary.current_epoch + preset.epochs_per_slashings_vector / 2;

@@ -4,7 +4,9 @@
 //! the registry, then a pass over the attestations, whose committees come from the state's committee cache. Totals
 //! are added up on the way. After that every step is a walk over a table that lies in memory in order.
 
-use types::constants::GENESIS_EPOCH;
+use types::constants::{
+    GENESIS_EPOCH, TIMELY_HEAD_FLAG_INDEX, TIMELY_SOURCE_FLAG_INDEX, TIMELY_TARGET_FLAG_INDEX,
+};
 use types::{
     BeaconState, Epoch, ForkName, Gwei, List, PendingAttestation, Root, Slot, Validator, ValidatorIndex,
 };
@@ -12,7 +14,7 @@ use types::{
 use super::EpochError;
 use crate::accessors::{
     get_beacon_committee, get_block_root, get_block_root_at_slot, get_current_epoch, get_previous_epoch,
-    is_active_validator,
+    has_flag, is_active_validator, require_built,
 };
 
 /// Facts about one validator, each a bit.
@@ -117,9 +119,7 @@ pub struct EpochSummary {
 impl EpochSummary {
     /// Reads the state once. An error means that the state is not one that valid blocks lead to.
     pub fn new(state: &BeaconState) -> Result<Self, EpochError> {
-        if state.fork_name() > ForkName::Phase0 {
-            return Err(EpochError::ForkNotBuilt(state.fork_name()));
-        }
+        require_built(state, ForkName::Altair)?;
         if state.balances.len() != state.validators.len() {
             return Err(EpochError::BalancesLength);
         }
@@ -140,10 +140,12 @@ impl EpochSummary {
         }
         // The first epoch earns nothing, and the first two justify nothing: as in the specification, attestations
         // that no step will ask for are not looked at.
-        if summary.current_epoch > GENESIS_EPOCH {
+        if state.fork_name() >= ForkName::Altair {
+            summary.add_participation(state)?;
+        } else if summary.current_epoch > GENESIS_EPOCH {
             summary.add_previous_attestations(state, &state.previous_epoch_attestations)?;
         }
-        if summary.current_epoch > GENESIS_EPOCH + 1 {
+        if state.fork_name() < ForkName::Altair && summary.current_epoch > GENESIS_EPOCH + 1 {
             summary.add_current_attestations(state, &state.current_epoch_attestations)?;
         }
         summary.raise_totals(Gwei(state.spec().preset.effective_balance_increment));
@@ -171,6 +173,33 @@ impl EpochSummary {
             add(&mut self.total_active_balance, effective_balance)?;
         }
         self.validators.push(ValidatorSummary { effective_balance, inclusion: NOT_INCLUDED, flags });
+        Ok(())
+    }
+
+    /// Since Altair flags say what the attestations said. Those of validators that were not active do not count.
+    fn add_participation(&mut self, state: &BeaconState) -> Result<(), EpochError> {
+        let count = self.validators.len();
+        let (previous, current) = (&state.previous_epoch_participation, &state.current_epoch_participation);
+        if [previous.len(), current.len(), state.inactivity_scores.len()] != [count; 3] {
+            return Err(EpochError::ParticipationLength);
+        }
+        for (index, (previous, current)) in previous.iter().zip(current).enumerate() {
+            let validator = &mut self.validators[index];
+            let mut new = ValidatorFlags::default();
+            if validator.flags.has(ValidatorFlags::ACTIVE_PREVIOUS) {
+                new.set_if(has_flag(*previous, TIMELY_SOURCE_FLAG_INDEX), ValidatorFlags::PREVIOUS_SOURCE);
+                new.set_if(has_flag(*previous, TIMELY_TARGET_FLAG_INDEX), ValidatorFlags::PREVIOUS_TARGET);
+                new.set_if(has_flag(*previous, TIMELY_HEAD_FLAG_INDEX), ValidatorFlags::PREVIOUS_HEAD);
+            }
+            if validator.flags.has(ValidatorFlags::ACTIVE_CURRENT) {
+                new.set_if(has_flag(*current, TIMELY_TARGET_FLAG_INDEX), ValidatorFlags::CURRENT_TARGET);
+            }
+            validator.flags = validator.flags.with(new);
+            if !validator.flags.has(ValidatorFlags::SLASHED) {
+                let balance = validator.effective_balance;
+                self.add_attester(new, balance)?;
+            }
+        }
         Ok(())
     }
 

@@ -188,7 +188,7 @@ fn check_refused(spoil: impl FnOnce(&mut BeaconState), expected: EpochError) {
 
 #[test]
 fn states_that_no_valid_block_leads_to_are_refused() {
-    check_refused(|state| state.set_fork_name(ForkName::Deneb), EpochError::ForkNotBuilt(ForkName::Deneb));
+    check_refused(|state| state.set_fork_name(ForkName::Altair), EpochError::ParticipationLength);
     check_refused(|state| state.balances.push(Gwei(1)), EpochError::BalancesLength);
     check_refused(
         |state| state.previous_epoch_attestations[3].inclusion_delay = Slot(0),

@@ -11,6 +11,11 @@ use types::{
 
 /// The state that a minimal network of so many validators starts from. The keys are those of the secret keys 1, 2, …
 pub fn genesis(count: u64) -> BeaconState {
+    genesis_with(Spec::minimal(), count)
+}
+
+/// The same of a network that forks as its spec says.
+pub fn genesis_with(spec: &'static Spec, count: u64) -> BeaconState {
     let validators: Vec<GenesisValidator> = (1..=count)
         .map(|number| {
             let mut secret = [0; 32];
@@ -23,7 +28,7 @@ pub fn genesis(count: u64) -> BeaconState {
             }
         })
         .collect();
-    genesis_of_validators(Spec::minimal(), &validators, 1_600_000_000, Root::from([0x42; 32])).unwrap()
+    genesis_of_validators(spec, &validators, 1_600_000_000, Root::from([0x42; 32])).unwrap()
 }
 
 /// A block of the slot upon the state, with the votes of everyone for the slot before it. `graffiti` makes siblings.
@@ -39,6 +44,8 @@ pub fn propose(parent: &BeaconState, slot: u64, graffiti: u8) -> SignedBeaconBlo
     // The reveal, which nobody verifies here, decides later seeds.
     block.body.randao_reveal.0[0] = graffiti;
     block.body.attestations = votes(&state, Slot(slot - 1));
+    let members = state.current_sync_committee.pubkeys.len();
+    block.body.sync_aggregate.sync_committee_bits = (0..members).map(|_| true).collect();
     let mut signed = SignedBeaconBlock { message: block, ..SignedBeaconBlock::default() };
     let mut after = parent.clone();
     state_transition(&mut after, &signed, &mut Signatures::Skip, ValidateResult::No).unwrap();

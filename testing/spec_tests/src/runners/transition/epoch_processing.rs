@@ -5,11 +5,13 @@ use anyhow::{Context, bail};
 use transition::epoch::{self, EpochError, EpochSummary};
 use types::BeaconState;
 
-use super::{check, state_before};
+use super::{Meta, check, state_before};
 use crate::case::Case;
 
 pub fn run(case: &Case) -> super::super::Result {
     let step = step_of(&case.handler)?;
+    // Signatures that a step meets, those of deposits, are verified in any case.
+    Meta::of(case)?;
     check(case, "post.ssz", after(state_before(case, "pre.ssz")?, step))?;
     if case.has("pre_epoch.ssz") {
         let whole = after(state_before(case, "pre_epoch.ssz")?, epoch::process_epoch);
@@ -34,6 +36,7 @@ fn step_of(name: &str) -> anyhow::Result<Step> {
     }
     Ok(match name {
         "justification_and_finalization" => with_summary!(process_justification_and_finalization),
+        "inactivity_updates" => with_summary!(process_inactivity_updates),
         "rewards_and_penalties" => with_summary!(process_rewards_and_penalties),
         "registry_updates" => with_summary!(process_registry_updates),
         "slashings" => with_summary!(process_slashings),
@@ -55,6 +58,11 @@ fn step_of(name: &str) -> anyhow::Result<Step> {
             epoch::process_participation_record_updates(state);
             Ok(())
         },
+        "participation_flag_updates" => |state| {
+            epoch::process_participation_flag_updates(state);
+            Ok(())
+        },
+        "sync_committee_updates" => epoch::process_sync_committee_updates,
         other => bail!("no step {other}"),
     })
 }

@@ -7,6 +7,7 @@
 mod blocks;
 mod difference;
 mod epoch_processing;
+mod fork;
 mod genesis;
 mod operations;
 mod rewards;
@@ -30,6 +31,8 @@ pub fn runner_of(case: &Case) -> Option<Runner> {
         ("operations", _) => Some(operations::run),
         ("sanity", "slots") => Some(slots::run),
         ("sanity", "blocks") | ("finality", "finality") | ("random", "random") => Some(blocks::run),
+        ("fork", "fork") => Some(fork::upgrade),
+        ("transition", "core") => Some(fork::transition),
         ("genesis", "initialization") => Some(genesis::initialization),
         ("genesis", "validity") => Some(genesis::validity),
         ("shuffling", "core") => Some(shuffling::run),

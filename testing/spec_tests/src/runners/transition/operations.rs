@@ -4,7 +4,7 @@
 use anyhow::bail;
 use transition::block::{
     process_attestation, process_attester_slashing, process_block_header, process_deposit,
-    process_proposer_slashing, process_voluntary_exit,
+    process_proposer_slashing, process_sync_aggregate, process_voluntary_exit,
 };
 
 use super::{signed, state_before};
@@ -30,6 +30,9 @@ pub fn run(case: &Case) -> super::super::Result {
         }),
         "voluntary_exit" => process!("voluntary_exit.ssz", |state, exit, signatures| {
             process_voluntary_exit(state, exit, signatures)
+        }),
+        "sync_aggregate" => process!("sync_aggregate.ssz", |state, aggregate, signatures| {
+            process_sync_aggregate(state, aggregate, signatures)
         }),
         // A header's signature is no part of it, and a deposit's is verified in any case.
         "block_header" => {

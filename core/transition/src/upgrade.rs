@@ -1,0 +1,64 @@
+//! A state becomes one of the next fork, at the first slot of the fork's first epoch.
+//!
+//! Each function changes the state of the fork before it in place. One that fails leaves it partly changed.
+
+use types::{BeaconState, Fork, ForkName, List, PendingAttestation};
+
+use crate::accessors::{
+    AccessError, committee_attesters, get_attestation_participation_flag_indices, get_current_epoch,
+    get_next_sync_committee,
+};
+use crate::error::TransitionError;
+
+/// Upgrades the state to a fork, from the one before it.
+pub fn upgrade_to(state: &mut BeaconState, fork: ForkName) -> Result<(), TransitionError> {
+    match fork {
+        ForkName::Altair => upgrade_to_altair(state),
+        fork => Err(TransitionError::ForkNotBuilt(fork)),
+    }
+}
+
+/// The version and the fork's name, which every upgrade begins with.
+fn begin(state: &mut BeaconState, fork: ForkName) {
+    state.fork = Fork {
+        previous_version: state.fork.current_version,
+        current_version: state.spec().fork_version(fork),
+        epoch: get_current_epoch(state),
+    };
+    state.set_fork_name(fork);
+}
+
+/// [`upgrade_to_altair`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/fork.md#upgrading-the-state).
+pub fn upgrade_to_altair(state: &mut BeaconState) -> Result<(), TransitionError> {
+    begin(state, ForkName::Altair);
+    let count = state.validators.len();
+    state.previous_epoch_participation = vec![0u8; count].into();
+    state.current_epoch_participation = vec![0u8; count].into();
+    state.inactivity_scores = vec![0u64; count].into();
+    let pending = std::mem::take(&mut state.previous_epoch_attestations);
+    state.current_epoch_attestations.clear();
+    translate_participation(state, &pending)?;
+    // The fork begins with one committee for two periods.
+    let committee = get_next_sync_committee(state)?;
+    state.current_sync_committee = committee.clone();
+    state.next_sync_committee = committee;
+    Ok(())
+}
+
+/// [`translate_participation`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/fork.md#upgrading-the-state):
+/// the attestations of the previous epoch as flags of those who made them.
+pub fn translate_participation(
+    state: &mut BeaconState,
+    pending_attestations: &List<PendingAttestation>,
+) -> Result<(), TransitionError> {
+    for attestation in pending_attestations {
+        let data = &attestation.data;
+        let flags = get_attestation_participation_flag_indices(state, data, attestation.inclusion_delay)?
+            .ok_or(TransitionError::UpgradeSource)?;
+        for index in committee_attesters(state, data.slot, data.index, &attestation.aggregation_bits)? {
+            let known = state.previous_epoch_participation.get_mut(index.as_usize());
+            *known.ok_or(AccessError::NoValidator(index))? |= flags;
+        }
+    }
+    Ok(())
+}
