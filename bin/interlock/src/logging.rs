@@ -4,8 +4,9 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-/// Discovery's library warns of every search while nobody is known yet, which is how each first node of a network begins.
-const DEFAULT: &str = "info,discv5=error";
+/// Discovery's library warns of every search while nobody is known yet, which is how each first node of a network begins;
+/// the swarm's tells a key that the node tells itself.
+const DEFAULT: &str = "info,discv5=error,libp2p_swarm=warn";
 
 /// Writes log lines to standard error from now on: information and worse, or what `RUST_LOG` says.
 pub fn start() {

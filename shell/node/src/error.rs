@@ -35,6 +35,16 @@ pub enum NodeError {
     /// The chain cannot begin from what was stored or given.
     #[error("{0}")]
     Start(#[from] chain::StartError),
+    /// A port cannot be listened on.
+    #[error("cannot listen for {purpose} {} of {}: {reason}", address.port(), address.ip())]
+    Port {
+        /// What the port is for, with its protocol.
+        purpose: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why not.
+        reason: String,
+    },
     /// The network cannot start.
     #[error(transparent)]
     Network(#[from] network::NetworkError),

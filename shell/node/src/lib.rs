@@ -32,6 +32,7 @@ mod network_config;
 mod node;
 mod outbox;
 mod peers;
+mod ports;
 mod published;
 mod relevance;
 mod requests;

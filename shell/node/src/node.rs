@@ -25,6 +25,7 @@ use crate::mailbox::{Answer, GOSSIP_MAX, Inbox, Mailbox, URGENT_MAX, Urgent, mai
 use crate::network_config::network_config;
 use crate::outbox::{self, Outbox};
 use crate::peers::Peers;
+use crate::ports::refuse_used_ports;
 use crate::published::Published;
 use crate::serve::Serve;
 use crate::slot_log::EverySlot;
@@ -76,6 +77,7 @@ impl BeaconNode {
     /// Starts a node on the current runtime, which must have several threads. Fails with nothing left running.
     pub async fn start(config: BeaconConfig) -> Result<RunningNode, NodeError> {
         let spec = config.network.spec;
+        refuse_used_ports(&config)?;
         let database = open_database(&config)?;
         let loads = Arc::new(Loads::new(spec, database.clone(), config.network.genesis.clone()));
         check_genesis_block(&loads)?;

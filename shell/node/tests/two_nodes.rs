@@ -218,13 +218,14 @@ async fn what_is_in_the_way_of_a_start_is_said_in_one_line() {
         config.http = port;
         config.data_dir.clone_from(&other_dir);
     });
-    refused(taken.await.err().unwrap(), &format!("cannot listen for the Beacon API on {port}"));
+    refused(taken.await.err().unwrap(), &format!("the Beacon API on TCP port {} of", port.port()));
     let tcp_port = node.network().listen_address().to_string().rsplit('/').next().unwrap().parse().unwrap();
     let taken = start_with(&first_network, &|config| {
         config.tcp_port = tcp_port;
         config.data_dir.clone_from(&other_dir);
     });
     refused(taken.await.err().unwrap(), &format!("TCP port {tcp_port}"));
+    assert!(!other_dir.exists(), "a refused start left something");
     node.stop().await.unwrap();
 
     // The same validators, another moment.
