@@ -1,29 +1,32 @@
-//! Runs seeds of a named scenario: `seeds NAME FIRST LAST [NODES] [EPOCHS]`, for a quick look without the binary.
+//! Runs seeds of a named scenario, for a quick look without the binary: `seeds NAME FIRST LAST [trace]`, where NAME is
+//! `baseline`, `crash`, `partition` or `swarm`. With `trace` the first seed alone is run and its trace printed.
 
-use simulation::{Scenario, run_seed, run_seeds};
+use simulation::{Report, Scenario, run_seed, run_seeds, trace_seed};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |place: usize, default: u64| {
-        arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(default)
-    };
-    let mut scenario = match arguments.first().map(String::as_str) {
-        Some("crash") => Scenario::latency_loss_crash(),
-        Some("partition") => Scenario::partition_heals(),
+    let number = |place: usize| arguments.get(place).and_then(|text| text.parse::<u64>().ok());
+    let name = arguments.first().map_or("baseline", String::as_str);
+    let scenario = |seed| match name {
+        "crash" => Scenario::latency_loss_crash(),
+        "partition" => Scenario::partition_heals(),
+        "swarm" => Scenario::drawn(seed),
         _ => Scenario::baseline(),
     };
-    scenario.nodes = number(3, scenario.nodes as u64) as usize;
-    scenario.epochs = number(4, scenario.epochs);
-    let seeds: Vec<u64> = (number(1, 0)..number(2, 1)).collect();
-    run_seeds(
-        &seeds,
-        2,
-        |seed| run_seed(&scenario, seed),
-        |report| {
-            println!(
-                "{report}\n    {:?} verdicts {:?} signed {}",
-                report.counts, report.verdicts, report.signed
-            );
-        },
-    );
+    let first = number(1).unwrap_or(0);
+    let seeds: Vec<u64> = (first..number(2).unwrap_or(first + 1)).collect();
+    if arguments.get(3).is_some_and(|word| word == "trace") {
+        let (report, lines) = trace_seed(&scenario(first), first);
+        lines.iter().for_each(|line| println!("{line}"));
+        return show(&report);
+    }
+    run_seeds(&seeds, 2, |seed| run_seed(&scenario(seed), seed), show);
+}
+
+fn show(report: &Report) {
+    println!("{report}");
+    println!("    {:?} verdicts {:?} signed {}", report.counts, report.verdicts, report.signed);
+    for (why, count) in &report.missed {
+        println!("    missed {count:>4}  {why}");
+    }
 }

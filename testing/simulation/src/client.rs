@@ -3,7 +3,7 @@
 use chain::{Command, CommandId, Event as ChainEvent, PublishOutcome, Reply, View};
 use sync::SyncState;
 use types::{BlsPubkey, CommitteeIndex, ValidatorIndex};
-use validator::{Answer, Ask, KeyInfo, Output, RequestId};
+use validator::{Answer, Ask, Duty, KeyInfo, Output, RequestId};
 
 use crate::node::Todo;
 use crate::packet::Short;
@@ -32,7 +32,15 @@ impl World {
                     self.trace.note(self.now, node, what);
                 }
                 Output::Missed(missed) => {
-                    self.counts.missed += missed.validators.len() as u64;
+                    let count = missed.validators.len() as u64;
+                    self.counts.missed += count;
+                    let kind = match missed.duty {
+                        Duty::Block(_) => "block",
+                        Duty::Attestation(_) => "attestation",
+                        Duty::Aggregate(_) => "aggregate",
+                        Duty::Epoch(_) => "epoch",
+                    };
+                    *self.missed.entry(format!("{kind}: {}", missed.why)).or_default() += count;
                     let what =
                         format_args!("missed {} of {:?}: {}", missed.duty, missed.validators, missed.why);
                     self.trace.note(self.now, node, what);
@@ -59,13 +67,13 @@ impl World {
         if let Some(why) = refusal(self.scenario.spec.preset.slots_per_epoch, running.sync_state, &ask) {
             return self.answer(node, id, Err(why));
         }
-        match command(ask) {
-            Ok(command) => {
+        match sort(ask) {
+            Asked::Command(command) => {
                 let command_id = CommandId(running.next_id());
                 running.commands.insert(command_id, (id, self.now));
                 self.process(node, vec![Todo::Chain(chain::Input::Command(command_id, command))]);
             }
-            Err(ask) => {
+            Asked::Read(ask) => {
                 let result = read(&view, ask);
                 self.answer(node, id, result);
             }
@@ -106,10 +114,10 @@ impl World {
                 validator::Input::Failed(id, why)
             }
         };
-        self.to_validators(node, input);
+        self.tell_validators(node, input);
     }
 
-    fn to_validators(&mut self, node: usize, input: validator::Input) {
+    fn tell_validators(&mut self, node: usize, input: validator::Input) {
         let at = self.now.after_ms(self.draw(1..=API_MS_MAX));
         let generation = self.nodes[node].generation;
         self.queue.push(at, Event::Deliver { node, generation, todos: vec![Todo::Duties(input)] });
@@ -132,7 +140,7 @@ impl World {
                     previous_duty_dependent_root,
                     current_duty_dependent_root,
                 };
-                self.to_validators(node, head);
+                self.tell_validators(node, head);
             }
             ChainEvent::ChainReorg { depth, old_head_block, .. } => {
                 let what = format_args!("leaves {}, {depth} slots deep", Short(&old_head_block));
@@ -158,9 +166,14 @@ fn refusal(slots_per_epoch: u64, state: SyncState, ask: &Ask) -> Option<String> 
     (matters && distance > slots_per_epoch).then(|| format!("the node is syncing, {distance} slots behind"))
 }
 
-/// The command that a question comes to; what needs none comes back.
-fn command(ask: Ask) -> Result<Command, Ask> {
-    Ok(match ask {
+/// What a question comes to.
+enum Asked {
+    Command(Command),
+    Read(Ask),
+}
+
+fn sort(ask: Ask) -> Asked {
+    Asked::Command(match ask {
         Ask::Block { slot, randao_reveal, graffiti } => {
             Command::ProduceBlock { slot, randao_reveal, graffiti }
         }
@@ -171,7 +184,7 @@ fn command(ask: Ask) -> Result<Command, Ask> {
         Ask::PublishAggregates(items) => {
             Command::PublishAggregates(items.into_iter().map(Into::into).collect())
         }
-        other => return Err(other),
+        other => return Asked::Read(other),
     })
 }
 

@@ -31,6 +31,6 @@ mod wiring;
 mod world;
 
 pub use checkers::Violation;
-pub use report::{Report, run_seed, run_seed_twice, run_seeds};
-pub use scenario::{Faults, Links, Scenario, SignatureMode, Work};
+pub use report::{Report, run_seed, run_seed_twice, run_seeds, trace_seed};
+pub use scenario::{Faults, Links, Moments, Scenario, SignatureMode, Work};
 pub use world::{Counts, World};

@@ -22,6 +22,8 @@ pub struct Network {
     /// The side of the partition on which each node is.
     side: Vec<bool>,
     partition: Option<(Time, Time)>,
+    faults_end: Time,
+    fault_loss_bps: u32,
     /// Messages lost or cut off so far.
     pub lost: u64,
     /// Messages sent so far.
@@ -59,7 +61,18 @@ impl Network {
         order.iter().take(nodes / 2).for_each(|node| side[*node] = true);
         let epoch = |epoch: u64| genesis.after_ms(epoch * scenario.epoch_ms());
         let partition = scenario.faults.partition_epochs.map(|(from, before)| (epoch(from), epoch(before)));
-        Self { rng, links: scenario.links, neighbours, latency_ms, side, partition, lost: 0, sent: 0 }
+        Self {
+            rng,
+            links: scenario.links,
+            neighbours,
+            latency_ms,
+            side,
+            partition,
+            faults_end: epoch(scenario.faults.end_epoch),
+            fault_loss_bps: scenario.faults.loss_bps,
+            lost: 0,
+            sent: 0,
+        }
     }
 
     /// Whom a node is connected to, in order.
@@ -85,7 +98,8 @@ impl Network {
     /// When a message arrives; none where it is lost.
     pub fn arrival(&mut self, now: Time, from: usize, to: usize) -> Option<Time> {
         self.sent += 1;
-        if self.happens(self.links.loss_bps) || self.is_cut(now, from, to) {
+        let faults = if now < self.faults_end { self.fault_loss_bps } else { 0 };
+        if self.happens(self.links.loss_bps) || self.happens(faults) || self.is_cut(now, from, to) {
             self.lost += 1;
             return None;
         }

@@ -8,7 +8,7 @@ use chain::{
     StoredStart, View,
 };
 use crypto::hash;
-use sync::{ChainStatus, Sync, SyncState};
+use sync::{ChainStatus, PeerId, Status, Sync, SyncState};
 use types::{BeaconState, Root, Time};
 use validator::{Config, Duties, RequestId};
 
@@ -28,6 +28,8 @@ pub enum Todo {
     Sync(sync::Input),
     /// For the validators' duties.
     Duties(validator::Input),
+    /// A peer's Status, for sync and what looks at it before.
+    Status(PeerId, Status),
 }
 
 /// A node.
@@ -80,6 +82,8 @@ pub struct Running {
     pub timer: Option<Time>,
     /// Timers that rang at this moment.
     pub rings: (Time, u32),
+    /// Looks of the checkers in a row at which the state of the head was being loaded.
+    pub loading_checks: u32,
     /// What sync was told last.
     pub told: ChainStatus,
     /// What sync said last.
@@ -152,6 +156,7 @@ impl Node {
             busy: 0,
             timer: None,
             rings: (now, 0),
+            loading_checks: 0,
             told,
             sync_state: SyncState::Synced,
             next: 0,

@@ -1,5 +1,6 @@
 //! Runs of one seed or many, and what is said of them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub struct Report {
     pub finalized: (Epoch, Epoch),
     /// Counts of what happened.
     pub counts: Counts,
+    /// Duties that validators missed, by kind and reason.
+    pub missed: BTreeMap<String, u64>,
     /// Signature verdicts asked for, and pairing checks behind them.
     pub verdicts: (u64, usize),
     /// Slashable messages that were signed and checked.
@@ -78,10 +81,24 @@ impl fmt::Display for Report {
 
 /// Runs one seed to its end or its first violation. A panic inside is a violation too.
 pub fn run_seed(scenario: &Scenario, seed: u64) -> Report {
+    report(&mut new_world(scenario, seed))
+}
+
+/// Runs one seed, and gives the whole trace besides.
+pub fn trace_seed(scenario: &Scenario, seed: u64) -> (Report, Vec<String>) {
+    let mut world = new_world(scenario, seed);
+    world.trace.keep_all();
+    let report = report(&mut world);
+    (report, world.trace.last(usize::MAX, None))
+}
+
+fn new_world(scenario: &Scenario, seed: u64) -> World {
+    World::new(scenario.clone(), seed).expect("the preset's first fork is phase 0, which is built")
+}
+
+fn report(world: &mut World) -> Report {
     // Real time is measured for the report alone; nothing inside the world sees it.
     let begin = Instant::now();
-    let mut world =
-        World::new(scenario.clone(), seed).expect("the preset's first fork is phase 0, which is built");
     let result = catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
@@ -96,12 +113,13 @@ pub fn run_seed(scenario: &Scenario, seed: u64) -> Report {
         (violation, lines)
     });
     Report {
-        seed,
+        seed: world.seed,
         trace: world.trace.digest(),
         events: world.trace.events(),
         head: furthest.map_or((Root::ZERO, Slot(0)), |standing| (standing.head, standing.slot)),
         finalized: (epochs().min().unwrap_or_default(), epochs().max().unwrap_or_default()),
         counts: world.counts,
+        missed: std::mem::take(&mut world.missed),
         verdicts: (world.verdicts.asked, world.verdicts.verified()),
         signed: world.signatures_checked(),
         elapsed_ms: world.elapsed_ms(),

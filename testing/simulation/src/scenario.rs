@@ -1,5 +1,7 @@
 //! What a world is made of and what goes wrong in it: plain data, with named examples.
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use types::{Slot, Spec};
 
 /// A world and its faults. Together with a seed it decides everything that happens.
@@ -66,15 +68,30 @@ pub struct Work {
     pub clock_skew_ms: u64,
 }
 
-/// What goes wrong besides the links.
+/// What goes wrong for a time. Crashed nodes are up again by the end of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Faults {
-    /// How many nodes crash, each once, at seeded moments after the first epoch and early enough to catch up.
+    /// The epoch with whose start all faults are over.
+    pub end_epoch: u64,
+    /// How many nodes crash, each once, at seeded moments after the first epoch.
     pub crashes: usize,
+    /// When they crash.
+    pub moments: Moments,
     /// The least and most time that a crashed node is down, in ms.
     pub downtime_ms: (u64, u64),
     /// The epochs in which a seeded half of the nodes cannot reach the other half: from, and before.
     pub partition_epochs: Option<(u64, u64)>,
+    /// Messages lost until the end of the faults besides those that links lose for ever, in ten-thousandths.
+    pub loss_bps: u32,
+}
+
+/// When nodes crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moments {
+    /// Each at a moment of its own.
+    Apart,
+    /// All within a second, as in a power cut.
+    Together,
 }
 
 impl Scenario {
@@ -93,7 +110,14 @@ impl Scenario {
                 timeout_ms: 10_000,
             },
             work: Work { workers: 2, job_percent: 100, store_ms_max: 40, ack_ms_max: 20, clock_skew_ms: 0 },
-            faults: Faults { crashes: 0, downtime_ms: (0, 0), partition_epochs: None },
+            faults: Faults {
+                end_epoch: 5,
+                crashes: 0,
+                moments: Moments::Apart,
+                downtime_ms: (0, 0),
+                partition_epochs: None,
+                loss_bps: 0,
+            },
             signatures: SignatureMode::Real,
             finalized_at_least: Some(5),
         }
@@ -105,7 +129,7 @@ impl Scenario {
         Self {
             links: Links { latency_ms: (50, 400), loss_bps: 100, duplicate_bps: 100, ..base.links },
             work: Work { store_ms_max: 400, ack_ms_max: 100, clock_skew_ms: 50, ..base.work },
-            faults: Faults { crashes: 1, downtime_ms: (1_000, 40_000), partition_epochs: None },
+            faults: Faults { crashes: 1, downtime_ms: (1_000, 40_000), ..base.faults },
             ..base
         }
     }
@@ -114,6 +138,47 @@ impl Scenario {
     pub fn partition_heals() -> Self {
         let base = Self::baseline();
         Self { faults: Faults { partition_epochs: Some((2, 4)), ..base.faults }, ..base }
+    }
+
+    /// A scenario that the seed draws as well, with more going wrong than in any of the named ones: it ends well if the
+    /// five epochs after the last fault bring back finality.
+    pub fn drawn(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(7);
+        let base = Self::baseline();
+        let nodes = rng.random_range(2..=16);
+        let end_epoch = rng.random_range(2..=6);
+        let partition_from = rng.random_range(1..end_epoch);
+        let least = rng.random_range(1..=150);
+        Self {
+            nodes,
+            validators: rng.random_range(16..=80),
+            epochs: end_epoch + 5,
+            links: Links {
+                latency_ms: (least, least + rng.random_range(1..=350)),
+                loss_bps: rng.random_range(0..=100),
+                duplicate_bps: rng.random_range(0..=500),
+                dials: rng.random_range(2..=4),
+                timeout_ms: rng.random_range(2_000..=12_000),
+            },
+            work: Work {
+                workers: rng.random_range(1..=4),
+                job_percent: rng.random_range(20..=250),
+                store_ms_max: rng.random_range(1..=2_000),
+                ack_ms_max: rng.random_range(1..=1_000),
+                clock_skew_ms: rng.random_range(0..=200),
+            },
+            faults: Faults {
+                end_epoch,
+                crashes: rng.random_range(0..=nodes),
+                moments: if rng.random_bool(0.3) { Moments::Together } else { Moments::Apart },
+                downtime_ms: (500, rng.random_range(1_000..=base.epoch_ms())),
+                partition_epochs: rng.random_bool(0.4).then_some((partition_from, end_epoch)),
+                loss_bps: if rng.random_bool(0.5) { rng.random_range(0..=2_500) } else { 0 },
+            },
+            finalized_at_least: Some(end_epoch + 1),
+            ..base
+        }
     }
 
     /// A slot, in ms.

@@ -1,5 +1,6 @@
 //! Small worlds, end to end.
 
+use crate::signer::Signer;
 use crate::{Faults, Links, Report, Scenario, Violation, Work, World, run_seed, run_seed_twice, run_seeds};
 
 /// Four nodes, 32 validators, and the five epochs that the first finality takes.
@@ -14,7 +15,7 @@ fn hostile() -> Scenario {
         epochs: 6,
         links: Links { latency_ms: (50, 300), loss_bps: 100, duplicate_bps: 300, ..base.links },
         work: Work { store_ms_max: 400, ack_ms_max: 200, clock_skew_ms: 80, ..base.work },
-        faults: Faults { crashes: 1, downtime_ms: (1_000, 60_000), ..base.faults },
+        faults: Faults { end_epoch: 3, crashes: 1, downtime_ms: (1_000, 60_000), ..base.faults },
         finalized_at_least: Some(2),
         ..base
     }
@@ -57,6 +58,32 @@ fn a_partition_into_halves_stops_finality_until_it_heals() {
     assert_eq!(report.violation.map(|(violation, _)| violation.rule), Some("agreement"));
     let healed = Scenario { epochs: 8, finalized_at_least: Some(5), ..cut };
     assert_good(&run_seed(&healed, 3));
+}
+
+#[test]
+fn drawn_scenarios_end_well() {
+    let seeds: Vec<u64> = (0..6).collect();
+    run_seeds(&seeds, 2, |seed| run_seed(&Scenario::drawn(seed), seed), assert_good);
+}
+
+#[test]
+fn keys_that_run_on_two_nodes_are_caught_at_their_first_slashable_message() {
+    let base = small();
+    let faults = Faults { partition_epochs: Some((1, 3)), ..base.faults };
+    let mut world = World::new(Scenario { nodes: 2, faults, ..base }, 4).unwrap();
+    // Each of the two has a record of its own, as after a careless move of keys.
+    let keys = world.genesis.keys.iter().flatten().map(|(pubkey, key)| (*pubkey, key.clone())).collect();
+    world.nodes[1].signer = Signer::new(keys);
+    let violation = world.run().unwrap_err();
+    assert_eq!(violation.rule, "slashable message", "{violation}");
+}
+
+#[test]
+fn a_disk_that_loses_an_acknowledged_block_is_caught_at_the_restart() {
+    let mut world = World::new(hostile(), 4).unwrap();
+    world.nodes.iter_mut().for_each(|node| node.disk.forgets_blocks = true);
+    let violation = world.run().unwrap_err();
+    assert_eq!(violation.rule, "a node starts from what it stored", "{violation}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use types::{Root, Time};
 
-/// Lines that are kept to be shown with a violation. Older ones are forgotten.
+/// Lines that are kept to be shown with a violation, unless more are wanted. Older ones are forgotten.
 const LINES_MAX: usize = 400;
 
 /// The running hash of all that happened, and the last of it in words.
@@ -16,12 +16,13 @@ pub struct Trace {
     hash: Sha256,
     events: u64,
     lines: VecDeque<String>,
+    lines_max: usize,
 }
 
 impl Trace {
     /// An empty trace; its times are shown from genesis on.
     pub fn new(genesis: Time) -> Self {
-        Self { genesis, hash: Sha256::new(), events: 0, lines: VecDeque::new() }
+        Self { genesis, hash: Sha256::new(), events: 0, lines: VecDeque::new(), lines_max: LINES_MAX }
     }
 
     /// Notes an event: when, at which node, and what, in words that tell it from any other.
@@ -31,10 +32,15 @@ impl Trace {
         self.hash.update(line.as_bytes());
         self.hash.update(b"\n");
         self.events += 1;
-        if self.lines.len() == LINES_MAX {
+        if self.lines.len() >= self.lines_max {
             self.lines.pop_front();
         }
         self.lines.push_back(line);
+    }
+
+    /// Keeps all lines from now on: a hundred bytes an event.
+    pub fn keep_all(&mut self) {
+        self.lines_max = usize::MAX;
     }
 
     /// How many events were noted.

@@ -8,7 +8,7 @@ use chain::{
     GossipId, GossipMessage, Job, JobId, JobResult, Output, SegmentId, SegmentOutcome, Verdict, Want,
     WantReason,
 };
-use sync::{ImportId, ImportOutcome, PeerId, RequestError};
+use sync::{ImportId, ImportOutcome, PeerId, RequestError, Status, SyncState};
 
 use crate::checkers::Violation;
 use crate::node::{Todo, chain_status};
@@ -25,6 +25,7 @@ impl World {
                 Todo::Chain(input) => self.chain_input(node, input, &mut todos),
                 Todo::Sync(input) => self.sync_input(node, input, &mut todos),
                 Todo::Duties(input) => self.duties_input(node, input),
+                Todo::Status(peer, status) => self.status_input(node, peer, status, &mut todos),
             }
             if self.nodes[node].running.is_none() || self.violation.is_some() {
                 return;
@@ -292,6 +293,22 @@ impl World {
         }
     }
 
+    /// A peer's Status. A head that gossip should have brought by now, where range sync sees no gap to close, is looked
+    /// up: the last block that we missed, or another branch after a partition.
+    fn status_input(&mut self, node: usize, peer: PeerId, status: Status, todos: &mut VecDeque<Todo>) {
+        todos.push_back(Todo::Sync(sync::Input::Status(peer, status)));
+        let Some(running) = &self.nodes[node].running else { return };
+        let view = running.chain.view();
+        let is_due = status.head_slot < view.current_slot
+            && status.head_slot > view.finalized.epoch.start_slot(view.spec);
+        if is_due
+            && running.sync_state == SyncState::Synced
+            && !view.fork_choice.nodes.iter().any(|summary| summary.node.root == status.head_root)
+        {
+            todos.push_back(Todo::Sync(sync::Input::Want(status.head_root, Some(peer))));
+        }
+    }
+
     /// Asks a peer for its status, telling it one's own.
     pub(crate) fn ask_status(&mut self, node: usize, peer: usize) {
         let Some(running) = &self.nodes[node].running else { return };
@@ -305,31 +322,46 @@ impl World {
         let generation = self.nodes[node].generation;
         match self.network.arrival(self.now, node, to) {
             Some(at) => self.queue.push(at, Event::Request { node: to, from: node, generation, asked }),
-            None => self.no_answer(node, generation, &asked, RequestError::Timeout),
+            None => self.no_answer((node, generation), to, &asked, RequestError::Timeout),
         }
     }
 
     /// A node that asked hears that there is no answer.
-    fn no_answer(&mut self, node: usize, generation: u64, asked: &Asked, error: RequestError) {
-        let Asked::Blocks(id, _) = asked else { return };
+    fn no_answer(
+        &mut self,
+        (node, generation): (usize, u64),
+        peer: usize,
+        asked: &Asked,
+        error: RequestError,
+    ) {
         let wait = match error {
             RequestError::Timeout => self.scenario.links.timeout_ms,
             _ => self.scenario.links.latency_ms.1,
         };
-        let todos = vec![Todo::Sync(sync::Input::Failed(*id, error))];
-        self.queue.push(self.now.after_ms(wait), Event::Deliver { node, generation, todos });
+        let at = self.now.after_ms(wait);
+        match asked {
+            Asked::Blocks(id, _) => {
+                let todos = vec![Todo::Sync(sync::Input::Failed(*id, error))];
+                self.queue.push(at, Event::Deliver { node, generation, todos });
+            }
+            // A peer that is down says hello when it is up again; to one that did not answer the connection is made
+            // anew, and that begins with a Status.
+            Asked::Status(_) if error == RequestError::Timeout => {
+                self.queue.push(at, Event::Greet { node, generation, peer });
+            }
+            Asked::Status(_) => {}
+        }
     }
 
     /// Answers a request of another node.
     pub(crate) fn serve(&mut self, node: usize, from: usize, generation: u64, asked: Asked) {
         let Some(running) = &self.nodes[node].running else {
-            return self.no_answer(from, generation, &asked, RequestError::Disconnected);
+            return self.no_answer((from, generation), node, &asked, RequestError::Disconnected);
         };
         let view = running.chain.view().clone();
         let (todos, told) = match &asked {
             Asked::Status(status) => {
-                let mine = sync::Input::Status(PeerId(node as u64), serve::status(&view));
-                (vec![Todo::Sync(mine)], Some(*status))
+                (vec![Todo::Status(PeerId(node as u64), serve::status(&view))], Some(*status))
             }
             Asked::Blocks(id, request) => {
                 let blocks = serve::blocks(&view, &self.nodes[node].disk, request);
@@ -340,10 +372,10 @@ impl World {
         };
         match self.network.arrival(self.now, node, from) {
             Some(at) => self.queue.push(at, Event::Deliver { node: from, generation, todos }),
-            None => self.no_answer(from, generation, &asked, RequestError::Timeout),
+            None => self.no_answer((from, generation), node, &asked, RequestError::Timeout),
         }
         if let Some(status) = told {
-            self.process(node, vec![Todo::Sync(sync::Input::Status(PeerId(from as u64), status))]);
+            self.process(node, vec![Todo::Status(PeerId(from as u64), status)]);
         }
     }
 }

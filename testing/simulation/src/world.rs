@@ -9,27 +9,36 @@
 //! Everything that is drawn comes from generators that the seed decides, in the order of events, so that a seed
 //! decides the whole history. The machines are those of production; what shells do in production is done here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chain::{JobId, JobResult, LoadId, LoadKey};
+use fork_choice::naive::NaiveStore;
+use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use types::{BlsPubkey, Slot, Time};
 use validator::Ask;
 
-use crate::Scenario;
 use crate::checkers::{Finality, Slashing, Standing, Violation, check_end, heads_agree};
 use crate::genesis::{GENESIS, Genesis};
 use crate::links::Network;
 use crate::node::{Node, Todo};
 use crate::packet::{Packet, Short};
 use crate::queue::Queue;
+use crate::scenario::{Moments, Scenario};
 use crate::signer::{Record, Signed, Signer};
 use crate::trace::Trace;
 use crate::verdicts::Verdicts;
 
 /// Events of one moment at one node beyond which its machines are taken to be in a loop.
 const RINGS_MAX: u32 = 1_000;
+
+/// How long a node may go on after the moment of its crash until it falls over an output.
+const CRASH_DELAY_MS: u64 = 6_000;
+
+/// Looks of the checkers, two a slot, at which a node may be loading the state of a new head.
+const LOADING_CHECKS_MAX: u32 = 4;
 
 /// How long a gossip message, command or segment may go without its answer, in epochs.
 const ANSWER_EPOCHS: u64 = 2;
@@ -55,6 +64,8 @@ pub(crate) enum Event {
     Read { node: usize, generation: u64, id: LoadId, key: LoadKey },
     /// A request of another node arrives, together with the status of who asks.
     Request { node: usize, from: usize, generation: u64, asked: Asked },
+    /// A node greets a peer again, since the last greeting had no answer.
+    Greet { node: usize, generation: u64, peer: usize },
     /// The validators ask their node.
     Ask { node: usize, generation: u64, id: validator::RequestId, ask: Box<Ask> },
     /// The record of signatures is durable.
@@ -114,6 +125,8 @@ pub struct World {
     pub(crate) violation: Option<Violation>,
     /// Counts of what happened.
     pub counts: Counts,
+    /// Duties that validators missed, by kind and reason.
+    pub missed: BTreeMap<String, u64>,
 }
 
 impl World {
@@ -155,6 +168,7 @@ impl World {
             slashing: Slashing::default(),
             violation: None,
             counts: Counts::default(),
+            missed: BTreeMap::new(),
         };
         world.schedule();
         Ok(world)
@@ -167,16 +181,20 @@ impl World {
             let at = self.now.after_ms(self.rng.random_range(0..slot_ms / 2));
             self.queue.push(at, Event::Start { node });
         }
-        let epoch_ms = self.scenario.epoch_ms();
         let faults = self.scenario.faults;
-        let last = self.scenario.epochs.saturating_sub(3).max(1) * epoch_ms;
+        let epoch_ms = self.scenario.epoch_ms();
+        let last = (faults.end_epoch * epoch_ms).saturating_sub(faults.downtime_ms.1 + CRASH_DELAY_MS).max(1);
         let first = epoch_ms.min(last);
+        let together = self.rng.random_range(first..=last);
         let mut order: Vec<usize> = (0..self.nodes.len()).collect();
-        rand::seq::SliceRandom::shuffle(&mut order[..], &mut self.rng);
+        order.shuffle(&mut self.rng);
         for node in order.into_iter().take(faults.crashes) {
-            let at = GENESIS.after_ms(self.rng.random_range(first..=last));
+            let ms = match faults.moments {
+                Moments::Apart => self.rng.random_range(first..=last),
+                Moments::Together => together + self.rng.random_range(0..1_000),
+            };
             let outputs = self.rng.random_range(0..40);
-            self.queue.push(at, Event::Crash { node, outputs });
+            self.queue.push(GENESIS.after_ms(ms), Event::Crash { node, outputs });
         }
         // Two looks a slot: when blocks have come, and when votes have.
         for half in 0..2 * self.scenario.end_slot().0 {
@@ -255,6 +273,9 @@ impl World {
             Event::Read { node, generation, id, key } if self.is_current(node, generation) => {
                 let loaded = self.nodes[node].disk.load(key);
                 self.process(node, vec![Todo::Chain(chain::Input::Loaded(id, loaded))]);
+            }
+            Event::Greet { node, generation, peer } if self.is_current(node, generation) => {
+                self.ask_status(node, peer);
             }
             Event::Request { node, from, generation, asked } => self.serve(node, from, generation, asked),
             Event::Ask { node, generation, id, ask } if self.is_current(node, generation) => {
@@ -382,9 +403,17 @@ impl World {
 
     fn check(&mut self) {
         for node in 0..self.nodes.len() {
-            let Some(running) = &self.nodes[node].running else { continue };
+            let Some(running) = &mut self.nodes[node].running else { continue };
             let view = running.chain.view().clone();
             let result = heads_agree(node, view.head.root, running.chain.fork_choice());
+            // A head whose state is not in memory is shown once the state is loaded.
+            let is_loading = result.is_err() && {
+                let expected = NaiveStore::observe(running.chain.fork_choice()).get_head();
+                !view.states.contains_key(&expected)
+            };
+            running.loading_checks = if is_loading { running.loading_checks + 1 } else { 0 };
+            let result =
+                if running.loading_checks > LOADING_CHECKS_MAX || !is_loading { result } else { Ok(()) };
             let what = format_args!(
                 "head {} of slot {}, justified {}, final {}",
                 Short(&view.head.root),

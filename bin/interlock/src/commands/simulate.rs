@@ -1,12 +1,22 @@
 //! `interlock simulate`: whole networks in one thread, over a virtual clock and a seeded network.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
-use simulation::{Faults, Links, Report, Scenario, SignatureMode, Work, run_seed, run_seed_twice, run_seeds};
+use simulation::{
+    Faults, Links, Moments, Report, Scenario, SignatureMode, Work, run_seed, run_seed_twice, run_seeds,
+    trace_seed,
+};
 use types::Spec;
+
+use crate::output::write_file;
+
+/// Reasons for missed duties that are shown.
+const REASONS_MAX: usize = 12;
 
 /// Run networks of nodes deterministically: the machines of production over a virtual clock, with faults drawn from a
 /// seed, and checkers for finality, slashing, fork choice and liveness.
@@ -39,6 +49,9 @@ pub struct Simulate {
     /// How many nodes crash and come back, once each.
     #[arg(long, default_value_t = 0)]
     crashes: usize,
+    /// Let all crashes happen within a second.
+    #[arg(long)]
+    power_cut: bool,
     /// How long a crashed node is down, in ms.
     #[arg(long, default_value = "1000..40000", value_name = "MS|A..B", value_parser = span)]
     downtime_ms: (u64, u64),
@@ -58,9 +71,16 @@ pub struct Simulate {
     /// leaves too little time.
     #[arg(long, value_name = "EPOCH")]
     finalized: Option<u64>,
+    /// Let each seed draw the whole scenario, with more going wrong than these options can say; all of them but the
+    /// seeds are ignored.
+    #[arg(long)]
+    swarm: bool,
     /// Run every seed twice, and fail where the two traces differ.
     #[arg(long)]
     check_determinism: bool,
+    /// Write the whole trace of the seed to a file; with one seed only.
+    #[arg(long, value_name = "FILE", conflicts_with = "check_determinism")]
+    trace: Option<PathBuf>,
     /// How many seeds to run at once, each on one thread.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
@@ -81,12 +101,25 @@ impl Simulate {
         let scenario = self.scenario()?;
         let seeds: Vec<u64> = self.seeds.clone().collect();
         ensure!(!seeds.is_empty(), "no seeds in {:?}", self.seeds);
+        let scenario_of = |seed| if self.swarm { Scenario::drawn(seed) } else { scenario.clone() };
         let run = |seed| match self.check_determinism {
-            true => run_seed_twice(&scenario, seed),
-            false => run_seed(&scenario, seed),
+            true => run_seed_twice(&scenario_of(seed), seed),
+            false => run_seed(&scenario_of(seed), seed),
         };
         let begin = Instant::now();
-        let reports = run_seeds(&seeds, usize::from(self.threads), run, |report| println!("{report}"));
+        let reports = match (&self.trace, seeds.as_slice()) {
+            (None, _) => run_seeds(&seeds, usize::from(self.threads), run, |report| println!("{report}")),
+            (Some(path), [seed]) => {
+                let (report, lines) = trace_seed(&scenario_of(*seed), *seed);
+                write_file(path, (lines.join("\n") + "\n").as_bytes())?;
+                println!("{report}");
+                vec![report]
+            }
+            (Some(_), _) => bail!("--trace is for one seed"),
+        };
+        for (why, count) in missed(&reports) {
+            println!("missed {count:>5}  {why}");
+        }
         println!("{}", self.summary(&reports, begin.elapsed().as_secs_f64()));
         let failed: Vec<String> = reports
             .iter()
@@ -159,9 +192,12 @@ impl Simulate {
                 ..base.work
             },
             faults: Faults {
+                end_epoch: self.epochs.saturating_sub(3).max(1),
                 crashes: self.crashes,
+                moments: if self.power_cut { Moments::Together } else { Moments::Apart },
                 downtime_ms: self.downtime_ms,
                 partition_epochs: self.partition,
+                loss_bps: 0,
             },
             signatures: match self.signatures {
                 Signatures::Real => SignatureMode::Real,
@@ -170,6 +206,18 @@ impl Simulate {
             finalized_at_least: self.finalized.or(default),
         })
     }
+}
+
+/// Duties missed in all worlds, by reason, the most frequent first.
+fn missed(reports: &[Report]) -> Vec<(String, u64)> {
+    let mut all: BTreeMap<String, u64> = BTreeMap::new();
+    for (why, count) in reports.iter().flat_map(|report| &report.missed) {
+        *all.entry(why.clone()).or_default() += count;
+    }
+    let mut all: Vec<(String, u64)> = all.into_iter().collect();
+    all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    all.truncate(REASONS_MAX);
+    all
 }
 
 /// `7`, or `0..20`.

@@ -35,9 +35,19 @@ impl Finality {
         at == *ancestor
     }
 
-    /// The slot of a block.
-    pub fn slot(&self, root: &Root) -> Option<Slot> {
-        self.blocks.get(root).map(|(slot, _)| *slot)
+    /// How many blocks each of two has that the other's chain does not.
+    pub fn apart(&self, one: &Root, other: &Root) -> (usize, usize) {
+        let beyond = |root: &Root, of: &Root| {
+            let mut at = *root;
+            let mut count = 0;
+            while !self.is_ancestor(&at, of) {
+                let Some((_, parent)) = self.blocks.get(&at) else { break };
+                at = *parent;
+                count += 1;
+            }
+            count
+        };
+        (beyond(one, other), beyond(other, one))
     }
 
     /// The highest epoch that any node finalized.

@@ -5,8 +5,9 @@ use types::{Checkpoint, Root, Slot};
 use super::{Finality, Violation};
 use crate::packet::Short;
 
-/// How many slots a node's head may be behind the furthest one.
-const BEHIND_MAX: u64 = 3;
+/// How many blocks the heads of two nodes may be past the last block that both chains have: the last few may compete
+/// at any moment.
+const APART_MAX: usize = 3;
 
 /// Where a node stands at the end.
 #[derive(Clone, Debug)]
@@ -33,8 +34,8 @@ pub fn check_end(
     }
     let Some(furthest) = standings.iter().max_by_key(|standing| standing.slot) else { return Ok(()) };
     for standing in standings {
-        let behind = furthest.slot.0 - standing.slot.0;
-        if behind > BEHIND_MAX || !finality.is_ancestor(&standing.head, &furthest.head) {
+        let (mine, theirs) = finality.apart(&standing.head, &furthest.head);
+        if mine.max(theirs) > APART_MAX {
             let what = format!(
                 "at the end its head is {} of slot {}, that of node {} is {} of slot {}",
                 Short(&standing.head),
@@ -70,28 +71,33 @@ mod tests {
         Standing { node, head: root(head), slot: Slot(slot), finalized }
     }
 
-    /// `1 (slot 1) - 2 (slot 2) - 3 (slot 9)`, and `4 (slot 9)` on 2.
+    /// `1 - 2 - 3 - 4 - 5 - 6`, each in the slot of its name, and `7` on 5, `8` on 2.
     fn tree() -> Finality {
         let mut finality = Finality::default();
-        for (name, slot, parent) in [(1, 1, 0), (2, 8, 1), (3, 9, 2), (4, 9, 2)] {
-            finality.block(root(name), Slot(slot), root(parent));
+        for (name, parent) in [(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (6, 5), (7, 5), (8, 2)] {
+            finality.block(root(name), Slot(u64::from(name)), root(parent));
         }
         finality
     }
 
     #[test]
-    fn a_slot_behind_is_agreement_and_another_branch_is_not() {
-        let check =
-            |other| check_end(2, &[standing(0, 3, 9, 5), other], &tree(), Some(5)).map_err(|v| v.rule);
-        assert_eq!(check(standing(1, 2, 8, 5)), Ok(()));
-        assert_eq!(check(standing(1, 4, 9, 5)), Err("agreement"));
-        assert_eq!(check(standing(1, 1, 1, 5)), Err("agreement"));
-        assert_eq!(check(standing(1, 3, 9, 4)), Err("liveness"));
+    fn the_last_blocks_may_be_missing_or_compete_and_no_others() {
+        let check = |head: u8, epoch| {
+            let standings = [standing(0, 6, 6, 5), standing(1, head, u64::from(head), epoch)];
+            check_end(2, &standings, &tree(), Some(5)).map_err(|violation| violation.rule)
+        };
+        for near in [6, 5, 4, 3, 7] {
+            assert_eq!(check(near, 5), Ok(()), "{near}");
+        }
+        for far in [1, 2, 8] {
+            assert_eq!(check(far, 5), Err("agreement"), "{far}");
+        }
+        assert_eq!(check(6, 4), Err("liveness"));
     }
 
     #[test]
     fn a_node_that_is_down_at_the_end_is_missed() {
-        assert!(check_end(2, &[standing(0, 3, 9, 5)], &tree(), None).is_err());
-        assert!(check_end(1, &[standing(0, 3, 9, 0)], &tree(), None).is_ok());
+        assert!(check_end(2, &[standing(0, 3, 3, 5)], &tree(), None).is_err());
+        assert!(check_end(1, &[standing(0, 3, 3, 0)], &tree(), None).is_ok());
     }
 }
