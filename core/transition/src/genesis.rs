@@ -3,12 +3,12 @@
 use types::constants::GENESIS_EPOCH;
 use types::{
     BeaconBlock, BeaconBlockBody, BeaconBlockHeader, BeaconState, BlsPubkey, BoundRef, Ctx, Deposit,
-    DepositData, Eth1Data, Fork, ForkName, Gwei, List, Root, Shape, SignedBeaconBlock, Spec, Ssz, SszExt,
-    Validator,
+    DepositData, Eth1Data, ExecutionPayload, Fork, ForkName, Gwei, List, Root, Shape, SignedBeaconBlock,
+    Spec, Ssz, SszExt, Validator,
 };
 
 use crate::accessors::{AccessError, get_active_validator_indices, get_next_sync_committee};
-use crate::block::{DepositInvalid, add_validator_to_registry, process_deposit};
+use crate::block::{DepositInvalid, add_validator_to_registry, header_of, process_deposit};
 
 /// The list of all deposits, whose root the contract keeps.
 const DEPOSITS: Shape = Shape::List(BoundRef::Const(1 << 32), &Shape::Plain);
@@ -50,7 +50,7 @@ fn blank(
     deposit_count: u64,
 ) -> Result<BeaconState, GenesisError> {
     let fork = spec.fork_name_at_epoch(GENESIS_EPOCH);
-    if fork > ForkName::Altair {
+    if fork > ForkName::Bellatrix {
         return Err(GenesisError::ForkNotBuilt(fork));
     }
     let before = ForkName::ALL.into_iter().rfind(|other| *other < fork).unwrap_or(fork);
@@ -66,6 +66,10 @@ fn blank(
         body_root: BeaconBlockBody::new_default(ctx).hash_tree_root(ctx),
         ..BeaconBlockHeader::default()
     };
+    if fork >= ForkName::Bellatrix {
+        let genesis = ExecutionPayload { block_hash: eth1_block_hash, ..ExecutionPayload::default() };
+        state.latest_execution_payload_header = header_of(&genesis, &ctx);
+    }
     let mixes = vec![eth1_block_hash; spec.preset.epochs_per_historical_vector as usize];
     state.randao_mixes = mixes.into();
     Ok(state)
@@ -100,7 +104,8 @@ pub fn initialize_beacon_state_from_eth1(
 /// count and the deposit index are their number. The deposit root is that of a contract which took the same deposits
 /// with empty signatures: later deposits can be appended to that tree. Validators with the largest effective balance
 /// are active from the start. The keys must be valid and different. The state is one of the fork that is scheduled
-/// for the first epoch.
+/// for the first epoch. From Bellatrix on the block of `eth1_block_hash` is the one that the first execution payload
+/// builds on: of its header only the hash is known here.
 pub fn genesis_of_validators(
     spec: &'static Spec,
     validators: &[GenesisValidator],

@@ -2,7 +2,7 @@
 //!
 //! Each function changes the state of the fork before it in place. One that fails leaves it partly changed.
 
-use types::{BeaconState, Fork, ForkName, List, PendingAttestation};
+use types::{BeaconState, ExecutionPayloadHeader, Fork, ForkName, List, PendingAttestation};
 
 use crate::accessors::{
     AccessError, committee_attesters, get_attestation_participation_flag_indices, get_current_epoch,
@@ -14,6 +14,7 @@ use crate::error::TransitionError;
 pub fn upgrade_to(state: &mut BeaconState, fork: ForkName) -> Result<(), TransitionError> {
     match fork {
         ForkName::Altair => upgrade_to_altair(state),
+        ForkName::Bellatrix => upgrade_to_bellatrix(state),
         fork => Err(TransitionError::ForkNotBuilt(fork)),
     }
 }
@@ -60,5 +61,12 @@ pub fn translate_participation(
             *known.ok_or(AccessError::NoValidator(index))? |= flags;
         }
     }
+    Ok(())
+}
+
+/// [`upgrade_to_bellatrix`](https://github.com/ethereum/consensus-specs/blob/master/specs/bellatrix/fork.md#upgrading-the-state).
+pub fn upgrade_to_bellatrix(state: &mut BeaconState) -> Result<(), TransitionError> {
+    begin(state, ForkName::Bellatrix);
+    state.latest_execution_payload_header = ExecutionPayloadHeader::default();
     Ok(())
 }

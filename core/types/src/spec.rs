@@ -5,7 +5,7 @@ use ssz::{Bound, Ctx};
 use crate::bounds::bounds;
 use crate::constants::{FAR_FUTURE_EPOCH, GENESIS_EPOCH};
 use crate::settings::{SettingError, Settings};
-use crate::{Config, Epoch, ForkName, Preset, Slot, Version};
+use crate::{BlobParameters, Config, Epoch, ForkName, Preset, Slot, Version};
 
 /// Preset, configuration and fork schedule of one network.
 ///
@@ -232,6 +232,17 @@ impl Spec {
     /// [`compute_fork_version`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/fork.md#compute_fork_version).
     pub fn compute_fork_version(&self, epoch: Epoch) -> Version {
         self.fork_version(self.fork_name_at_epoch(epoch))
+    }
+
+    /// [`get_blob_parameters`](https://github.com/ethereum/consensus-specs/blob/master/specs/fulu/beacon-chain.md#new-get_blob_parameters)
+    /// of an epoch of Fulu or later.
+    pub fn get_blob_parameters(&self, epoch: Epoch) -> BlobParameters {
+        // The schedule is sorted by epoch.
+        let begun = self.config.blob_schedule.iter().rfind(|entry| entry.epoch <= epoch);
+        begun.copied().unwrap_or(BlobParameters {
+            epoch: self.config.electra_fork_epoch,
+            max_blobs_per_block: self.config.max_blobs_per_block_electra,
+        })
     }
 
     /// The fork with this version.

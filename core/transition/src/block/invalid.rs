@@ -42,6 +42,9 @@ pub enum BlockInvalid {
     /// An exit.
     #[error("voluntary exit {0}: {1}")]
     VoluntaryExit(usize, VoluntaryExitInvalid),
+    /// The execution payload.
+    #[error("execution payload: {0}")]
+    ExecutionPayload(#[from] ExecutionPayloadInvalid),
     /// The votes of the sync committee.
     #[error("sync aggregate: {0}")]
     SyncAggregate(#[from] SyncAggregateInvalid),
@@ -60,6 +63,7 @@ impl BlockInvalid {
             | Self::AttesterSlashing(_, AttesterSlashingInvalid::Access(error))
             | Self::Attestation(_, AttestationInvalid::Committee(error))
             | Self::Deposit(_, DepositInvalid::Access(error))
+            | Self::ExecutionPayload(ExecutionPayloadInvalid::Access(error))
             | Self::SyncAggregate(SyncAggregateInvalid::Access(error))
             | Self::VoluntaryExit(_, VoluntaryExitInvalid::Access(error)) => error.is_fault(),
             Self::Eth1VotesFull | Self::DepositIndex | Self::Attestation(_, AttestationInvalid::NoRoom) => {
@@ -226,6 +230,44 @@ pub enum SyncAggregateInvalid {
     /// The signature is wrong.
     #[error("the signature is invalid")]
     Signature,
+    /// The state lacks what is needed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// Why an execution payload is invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExecutionPayloadInvalid {
+    /// It does not build on the payload before it.
+    #[error("the parent is {found}, the payload before is {expected}")]
+    Parent {
+        /// The payload's.
+        found: Root,
+        /// The hash of the payload before.
+        expected: Root,
+    },
+    /// Another randomness than the state's.
+    #[error("the randomness is not that of the state")]
+    PrevRandao,
+    /// Another time than that of the slot.
+    #[error("the time is {found}, that of the slot is {expected}")]
+    Timestamp {
+        /// The payload's, in seconds since the Unix epoch.
+        found: u64,
+        /// The slot's.
+        expected: u64,
+    },
+    /// More blobs than a block may have.
+    #[error("{found} blobs, {most} are allowed")]
+    TooManyBlobs {
+        /// Commitments in the block.
+        found: u64,
+        /// The most at this epoch.
+        most: u64,
+    },
+    /// The engine says so.
+    #[error("the execution engine calls it invalid")]
+    Invalidated,
     /// The state lacks what is needed.
     #[error(transparent)]
     Access(#[from] AccessError),

@@ -4,6 +4,7 @@ mod attestation;
 mod attester_slashing;
 mod deposit;
 mod eth1_data;
+mod execution_payload;
 mod header;
 mod invalid;
 mod operations;
@@ -21,10 +22,14 @@ pub use deposit::{
     process_deposit,
 };
 pub use eth1_data::process_eth1_data;
+pub use execution_payload::{
+    NewPayloadRequest, PayloadStatus, header_of, is_execution_enabled, is_merge_transition_block,
+    is_merge_transition_complete, kzg_commitment_to_versioned_hash, process_execution_payload,
+};
 pub use header::process_block_header;
 pub use invalid::{
-    AttestationInvalid, AttesterSlashingInvalid, BlockInvalid, DepositInvalid, HeaderInvalid,
-    ProposerSlashingInvalid, SyncAggregateInvalid, VoluntaryExitInvalid,
+    AttestationInvalid, AttesterSlashingInvalid, BlockInvalid, DepositInvalid, ExecutionPayloadInvalid,
+    HeaderInvalid, ProposerSlashingInvalid, SyncAggregateInvalid, VoluntaryExitInvalid,
 };
 pub use operations::process_operations;
 pub use proposer_slashing::{check_proposer_slashing, process_proposer_slashing};
@@ -35,14 +40,18 @@ pub use voluntary_exit::{check_voluntary_exit, process_voluntary_exit};
 use crate::accessors::require_built;
 use crate::signatures::Signatures;
 
-/// [`process_block`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#block-processing).
+/// [`process_block`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#block-processing);
+/// modified in Altair, Bellatrix and Capella. The execution engine is not asked, see [`PayloadStatus`].
 pub fn process_block(
     state: &mut BeaconState,
     block: &BeaconBlock,
     signatures: &mut Signatures,
 ) -> Result<(), BlockInvalid> {
-    require_built(state, ForkName::Altair)?;
+    require_built(state, ForkName::Bellatrix)?;
     process_block_header(state, block)?;
+    if is_execution_enabled(state, &block.body) {
+        process_execution_payload(state, &block.body, PayloadStatus::NotValidated)?;
+    }
     process_randao(state, &block.body, signatures)?;
     process_eth1_data(state, &block.body)?;
     process_operations(state, &block.body, signatures)?;

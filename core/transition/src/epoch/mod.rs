@@ -76,7 +76,7 @@ pub use sync_committee_updates::process_sync_committee_updates;
 ///
 /// On an error the state is partly changed and of no use.
 pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
-    require_built(state, ForkName::Altair)?;
+    require_built(state, ForkName::Bellatrix)?;
     let fork = state.fork_name();
     let summary = EpochSummary::new(state)?;
     process_justification_and_finalization(state, &summary)?;

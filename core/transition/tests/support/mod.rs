@@ -1,12 +1,16 @@
 //! Chains of a small network without signatures, and seeded noise.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use transition::accessors::{get_beacon_committee, get_beacon_proposer_index, get_committee_count_per_slot};
+use transition::accessors::{
+    get_beacon_committee, get_beacon_proposer_index, get_committee_count_per_slot, get_current_epoch,
+    get_randao_mix,
+};
 use transition::genesis::{GenesisValidator, genesis_of_validators};
+use transition::misc::compute_time_at_slot;
 use transition::{Signatures, ValidateResult, process_slots, state_transition};
 use types::{
-    Attestation, AttestationData, BeaconBlock, BeaconState, BlsPubkey, Checkpoint, CommitteeIndex, Gwei,
-    Root, SignedBeaconBlock, Slot, Spec, SszExt,
+    Attestation, AttestationData, BeaconBlock, BeaconState, BlsPubkey, Checkpoint, CommitteeIndex,
+    ExecutionPayload, ForkName, Gwei, Root, SignedBeaconBlock, Slot, Spec, SszExt,
 };
 
 /// The state that a minimal network of so many validators starts from. The keys are those of the secret keys 1, 2, …
@@ -46,11 +50,27 @@ pub fn propose(parent: &BeaconState, slot: u64, graffiti: u8) -> SignedBeaconBlo
     block.body.attestations = votes(&state, Slot(slot - 1));
     let members = state.current_sync_committee.pubkeys.len();
     block.body.sync_aggregate.sync_committee_bits = (0..members).map(|_| true).collect();
+    if state.fork_name() >= ForkName::Bellatrix {
+        block.body.execution_payload = payload(&state);
+    }
     let mut signed = SignedBeaconBlock { message: block, ..SignedBeaconBlock::default() };
     let mut after = parent.clone();
     state_transition(&mut after, &signed, &mut Signatures::Skip, ValidateResult::No).unwrap();
     signed.message.state_root = after.state_root();
     signed
+}
+
+/// A payload without transactions for the state's slot.
+fn payload(state: &BeaconState) -> ExecutionPayload {
+    let mut block_hash = Root::from([0xee; 32]);
+    block_hash.0[..8].copy_from_slice(&state.slot.0.to_le_bytes());
+    ExecutionPayload {
+        parent_hash: state.latest_execution_payload_header.block_hash,
+        prev_randao: get_randao_mix(state, get_current_epoch(state)),
+        timestamp: compute_time_at_slot(state, state.slot).unwrap(),
+        block_hash,
+        ..ExecutionPayload::default()
+    }
 }
 
 /// The votes of all committees of a slot that is over.

@@ -2,13 +2,20 @@
 //! block on a state.
 
 use anyhow::bail;
+use serde::Deserialize;
 use transition::block::{
-    process_attestation, process_attester_slashing, process_block_header, process_deposit,
-    process_proposer_slashing, process_sync_aggregate, process_voluntary_exit,
+    PayloadStatus, process_attestation, process_attester_slashing, process_block_header, process_deposit,
+    process_execution_payload, process_proposer_slashing, process_sync_aggregate, process_voluntary_exit,
 };
 
 use super::{signed, state_before};
 use crate::case::Case;
+
+/// What the execution engine says.
+#[derive(Deserialize)]
+struct Execution {
+    execution_valid: bool,
+}
 
 pub fn run(case: &Case) -> super::super::Result {
     let state = state_before(case, "pre.ssz")?;
@@ -31,6 +38,13 @@ pub fn run(case: &Case) -> super::super::Result {
         "voluntary_exit" => process!("voluntary_exit.ssz", |state, exit, signatures| {
             process_voluntary_exit(state, exit, signatures)
         }),
+        "execution_payload" => {
+            let status = match case.yaml::<Execution>("execution.yaml")?.execution_valid {
+                true => PayloadStatus::Valid,
+                false => PayloadStatus::Invalidated,
+            };
+            process!("body.ssz", |state, body, _signatures| process_execution_payload(state, body, status))
+        }
         "sync_aggregate" => process!("sync_aggregate.ssz", |state, aggregate, signatures| {
             process_sync_aggregate(state, aggregate, signatures)
         }),
