@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use crate::basic::json_kind;
-use crate::merkle::{merkleize, merkleize_progressive};
+use crate::merkle::{depth_of, merkleize, merkleize_progressive};
 use crate::sequence::{OFFSET_LEN, offset_bytes, part_between, read_offset};
-use crate::{Ctx, DecodeError, DecodeErrorKind, JsonError, Root, Shape, Ssz, hash_concat};
+use crate::{Ctx, DecodeError, DecodeErrorKind, Descent, JsonError, Reached, Root, Shape, Ssz, hash_concat};
 
 /// Splits a container's bytes into the parts of its fields.
 pub struct ContainerReader<'a> {
@@ -127,6 +127,19 @@ pub fn container_root(fields: Vec<Root>, active: Option<&[bool]>) -> Root {
         })
         .collect();
     hash_concat(&merkleize_progressive(&leaves), &bits)
+}
+
+/// Goes down from a container's root through its tree; none for a progressive container, whose tree proofs do not know.
+pub fn container_descent(fields: &[Root], active: Option<&[bool]>, descent: &mut Descent) -> Option<Reached> {
+    if active.is_some() {
+        return None;
+    }
+    match descent.through(fields, depth_of(fields.len() as u64)) {
+        Reached::Leaf(place) if descent.is_over() => {
+            Some(Reached::Node(fields.get(place).copied().unwrap_or(Root::ZERO)))
+        }
+        reached => Some(reached),
+    }
 }
 
 /// A JSON object whose fields are read one by one.

@@ -15,7 +15,8 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 
 use crate::merkle::{depth_of, merkleize, merkleize_nodes, mix_in_length};
-use crate::{Bound, Ctx, DecodeError, JsonError, Root, Schema, Shape, Ssz, sequence};
+use crate::proof::descend_sequence;
+use crate::{Bound, Ctx, DecodeError, Descent, JsonError, Root, Schema, Shape, Ssz, sequence};
 
 /// Elements in a page of containers.
 const PAGE_ITEMS: usize = 32;
@@ -184,6 +185,7 @@ impl<T: Ssz> fmt::Debug for List<T> {
 }
 
 /// The elements of a [`List`] in order.
+#[derive(Clone)]
 pub struct Iter<'a, T> {
     pages: std::slice::Iter<'a, Arc<Page<T>>>,
     page: std::slice::Iter<'a, T>,
@@ -252,6 +254,14 @@ impl<T: Ssz> Ssz for List<T> {
             }
         };
         if shape.is_vector() { root } else { mix_in_length(&root, self.len) }
+    }
+
+    fn descend(&self, descent: &mut Descent, shape: &Shape, ctx: &Ctx) -> Option<Root> {
+        // At the root the pages' own memos serve.
+        if descent.is_over() {
+            return Some(self.root(shape, ctx));
+        }
+        descend_sequence(self.iter(), descent, shape, ctx)
     }
 
     fn default_in(shape: &Shape, ctx: &Ctx) -> Self {

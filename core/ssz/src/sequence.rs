@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::basic::json_kind;
 use crate::merkle::{chunks_of_bytes, merkleize, merkleize_progressive, mix_in_length};
-use crate::{Bound, Ctx, DecodeError, DecodeErrorKind, JsonError, Root, Schema, Shape, Ssz};
+use crate::proof::descend_sequence;
+use crate::{Bound, Ctx, DecodeError, DecodeErrorKind, Descent, JsonError, Root, Schema, Shape, Ssz};
 
 /// Bytes of an offset.
 pub(crate) const OFFSET_LEN: usize = 4;
@@ -222,6 +223,10 @@ impl<T: Ssz> Ssz for Vec<T> {
 
     fn root(&self, shape: &Shape, ctx: &Ctx) -> Root {
         root_of_leaves::<T>(leaves(self.iter(), shape, ctx), self.len(), shape, ctx)
+    }
+
+    fn descend(&self, descent: &mut Descent, shape: &Shape, ctx: &Ctx) -> Option<Root> {
+        descend_sequence(self.iter(), descent, shape, ctx)
     }
 
     fn default_in(shape: &Shape, ctx: &Ctx) -> Self {

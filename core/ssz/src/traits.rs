@@ -1,6 +1,6 @@
 //! The trait that every SSZ value implements, and the calls that users make.
 
-use crate::{Ctx, DecodeError, JsonError, Root, Schema, Shape};
+use crate::{Ctx, DecodeError, Descent, JsonError, MerkleProof, Root, Schema, Shape};
 
 /// A value that has an SSZ encoding, a root, a JSON form and a schema.
 ///
@@ -24,6 +24,12 @@ pub trait Ssz: Sized + Clone + Default + PartialEq + std::fmt::Debug + Send + Sy
 
     /// The hash tree root.
     fn root(&self, shape: &Shape, ctx: &Ctx) -> Root;
+
+    /// Goes down from the value's root along the descent and returns the node there; none where there is no such node.
+    /// What is not said to be made of parts is a leaf.
+    fn descend(&self, descent: &mut Descent, shape: &Shape, ctx: &Ctx) -> Option<Root> {
+        descent.is_over().then(|| self.root(shape, ctx))
+    }
 
     /// The default value of the shape: vectors at full length, all else empty or zero.
     fn default_in(shape: &Shape, ctx: &Ctx) -> Self;
@@ -55,6 +61,13 @@ pub trait SszExt: Ssz {
     /// [`hash_tree_root`](https://github.com/ethereum/consensus-specs/blob/master/ssz/simple-serialize.md#merkleization).
     fn hash_tree_root(&self, ctx: Ctx) -> Root {
         self.root(&Shape::Plain, &ctx)
+    }
+
+    /// The proof of the node at a generalized index
+    /// ([`get_generalized_index`](crate::get_generalized_index) tells it for a path); none where the value's tree has
+    /// no such node, or it lies in a string of bytes or in a progressive tree.
+    fn compute_merkle_proof(&self, generalized_index: u64, ctx: Ctx) -> Option<MerkleProof> {
+        crate::proof::prove(self, generalized_index, &ctx)
     }
 
     /// The default value, its vectors at the lengths of the preset.

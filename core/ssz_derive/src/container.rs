@@ -49,6 +49,7 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> syn::Result<TokenStream
         quote!(const #shape: ::ssz::Shape = #value;)
     });
     let sizes = sizes(&fields);
+    let roots = roots(name, &fields);
     let bytes = bytes(&fields, &skipped);
     let values = values(&fields, &skipped);
     let json = json(name, &fields, &skipped);
@@ -57,6 +58,7 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> syn::Result<TokenStream
             #(#shapes)*
             const ACTIVE_FIELDS: Option<&'static [bool]> = #active;
             #sizes
+            #roots
             impl ::ssz::Ssz for #name {
                 #bytes
                 #values
@@ -138,10 +140,30 @@ fn bytes(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
     }
 }
 
-fn values(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
+/// A function with the roots of the fields that the fork has.
+fn roots(container: &Ident, fields: &[Field]) -> TokenStream {
     let roots = fields.iter().map(|field| {
         let (name, shape) = (field.name, &field.shape);
-        field.guarded(quote!({ roots.push(::ssz::Ssz::root(&self.#name, &#shape, ctx)); }))
+        field.guarded(quote!({ roots.push(::ssz::Ssz::root(&value.#name, &#shape, ctx)); }))
+    });
+    quote! {
+        fn field_roots(value: &#container, ctx: &::ssz::Ctx) -> Vec<::ssz::Root> {
+            let mut roots = Vec::new();
+            #(#roots)*
+            roots
+        }
+    }
+}
+
+fn values(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
+    let descents = fields.iter().map(|field| {
+        let (name, shape) = (field.name, &field.shape);
+        field.guarded(quote!({
+            if place == 0 {
+                return ::ssz::Ssz::descend(&self.#name, descent, &#shape, ctx);
+            }
+            place -= 1;
+        }))
     });
     let defaults = fields.iter().map(|field| {
         let (name, shape, ty) = (field.name, &field.shape, field.ty);
@@ -153,9 +175,26 @@ fn values(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
     });
     quote! {
         fn root(&self, _: &::ssz::Shape, ctx: &::ssz::Ctx) -> ::ssz::Root {
-            let mut roots = Vec::new();
-            #(#roots)*
-            ::ssz::container_root(roots, ACTIVE_FIELDS)
+            ::ssz::container_root(field_roots(self, ctx), ACTIVE_FIELDS)
+        }
+
+        fn descend(
+            &self,
+            descent: &mut ::ssz::Descent,
+            _: &::ssz::Shape,
+            ctx: &::ssz::Ctx,
+        ) -> Option<::ssz::Root> {
+            let roots = field_roots(self, ctx);
+            if descent.is_over() {
+                return Some(::ssz::container_root(roots, ACTIVE_FIELDS));
+            }
+            let mut place = match ::ssz::container_descent(&roots, ACTIVE_FIELDS, descent)? {
+                ::ssz::Reached::Node(root) => return Some(root),
+                ::ssz::Reached::Leaf(place) => place,
+            };
+            #(#descents)*
+            let _ = place;
+            None
         }
 
         fn default_in(_: &::ssz::Shape, ctx: &::ssz::Ctx) -> Self {
