@@ -147,7 +147,7 @@ pub fn run_seeds(
     mut each: impl FnMut(&Report),
 ) -> Vec<Report> {
     let next = std::sync::atomic::AtomicUsize::new(0);
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::sync_channel(threads.max(1));
     let mut reports: Vec<Option<Report>> = vec![None; seeds.len()];
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
