@@ -1,8 +1,11 @@
 //! The specification's predicates.
 
 use crypto::hash_concat;
-use types::constants::FAR_FUTURE_EPOCH;
-use types::{AttestationData, BeaconState, Epoch, IndexedAttestation, Root, Spec, Validator};
+use types::constants::{COMPOUNDING_WITHDRAWAL_PREFIX, ETH1_ADDRESS_WITHDRAWAL_PREFIX, FAR_FUTURE_EPOCH};
+use types::{
+    AttestationData, BeaconState, Epoch, ExecutionAddress, ForkName, Gwei, IndexedAttestation, Root, Spec,
+    Validator,
+};
 
 use crate::signatures::{Signatures, indexed_attestation_set};
 
@@ -26,6 +29,68 @@ pub fn is_eligible_for_activation(state: &BeaconState, validator: &Validator) ->
 /// [`is_slashable_validator`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_slashable_validator).
 pub fn is_slashable_validator(validator: &Validator, epoch: Epoch) -> bool {
     !validator.slashed && validator.activation_epoch <= epoch && epoch < validator.withdrawable_epoch
+}
+
+/// [`has_eth1_withdrawal_credential`](https://github.com/ethereum/consensus-specs/blob/master/specs/capella/beacon-chain.md#has_eth1_withdrawal_credential).
+pub fn has_eth1_withdrawal_credential(validator: &Validator) -> bool {
+    validator.withdrawal_credentials.0[0] == ETH1_ADDRESS_WITHDRAWAL_PREFIX
+}
+
+/// [`has_compounding_withdrawal_credential`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-has_compounding_withdrawal_credential).
+pub fn has_compounding_withdrawal_credential(validator: &Validator) -> bool {
+    validator.withdrawal_credentials.0[0] == COMPOUNDING_WITHDRAWAL_PREFIX
+}
+
+/// [`has_execution_withdrawal_credential`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-has_execution_withdrawal_credential).
+pub fn has_execution_withdrawal_credential(validator: &Validator) -> bool {
+    has_eth1_withdrawal_credential(validator) || has_compounding_withdrawal_credential(validator)
+}
+
+/// The address that withdrawals go to, where the credentials are those of an address.
+pub fn withdrawal_address(validator: &Validator) -> ExecutionAddress {
+    ExecutionAddress::try_from(&validator.withdrawal_credentials.0[12..]).expect("20 bytes")
+}
+
+/// True where the fork knows the credentials as those of an address.
+fn is_withdrawable(fork: ForkName, validator: &Validator) -> bool {
+    has_eth1_withdrawal_credential(validator)
+        || fork >= ForkName::Electra && has_compounding_withdrawal_credential(validator)
+}
+
+/// [`is_fully_withdrawable_validator`](https://github.com/ethereum/consensus-specs/blob/master/specs/capella/beacon-chain.md#is_fully_withdrawable_validator);
+/// modified in Electra.
+pub fn is_fully_withdrawable_validator(
+    fork: ForkName,
+    validator: &Validator,
+    balance: Gwei,
+    epoch: Epoch,
+) -> bool {
+    is_withdrawable(fork, validator) && validator.withdrawable_epoch <= epoch && balance > 0
+}
+
+/// [`is_partially_withdrawable_validator`](https://github.com/ethereum/consensus-specs/blob/master/specs/capella/beacon-chain.md#is_partially_withdrawable_validator);
+/// modified in Electra.
+pub fn is_partially_withdrawable_validator(
+    spec: &Spec,
+    fork: ForkName,
+    validator: &Validator,
+    balance: Gwei,
+) -> bool {
+    let most = get_max_effective_balance(spec, fork, validator);
+    is_withdrawable(fork, validator) && validator.effective_balance == most && balance > most
+}
+
+/// [`get_max_effective_balance`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-get_max_effective_balance);
+/// before Electra that of all validators.
+pub fn get_max_effective_balance(spec: &Spec, fork: ForkName, validator: &Validator) -> Gwei {
+    let preset = &spec.preset;
+    Gwei(if fork < ForkName::Electra {
+        preset.max_effective_balance
+    } else if has_compounding_withdrawal_credential(validator) {
+        preset.max_effective_balance_electra
+    } else {
+        preset.min_activation_balance
+    })
 }
 
 /// [`is_slashable_attestation_data`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_slashable_attestation_data).

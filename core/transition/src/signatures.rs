@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use crypto::{PublicKey, SignatureSet};
 use types::constants::{
-    DOMAIN_AGGREGATE_AND_PROOF, DOMAIN_BEACON_ATTESTER, DOMAIN_BEACON_PROPOSER, DOMAIN_RANDAO,
-    DOMAIN_SELECTION_PROOF, DOMAIN_SYNC_COMMITTEE, DOMAIN_VOLUNTARY_EXIT,
+    DOMAIN_AGGREGATE_AND_PROOF, DOMAIN_BEACON_ATTESTER, DOMAIN_BEACON_PROPOSER,
+    DOMAIN_BLS_TO_EXECUTION_CHANGE, DOMAIN_RANDAO, DOMAIN_SELECTION_PROOF, DOMAIN_SYNC_COMMITTEE,
+    DOMAIN_VOLUNTARY_EXIT,
 };
 use types::{
     BeaconState, BlsSignature, Ctx, Domain, ForkName, IndexedAttestation, SignedAggregateAndProof,
-    SignedBeaconBlock, SignedBeaconBlockHeader, SignedVoluntaryExit, Ssz, ValidatorIndex,
+    SignedBLSToExecutionChange, SignedBeaconBlock, SignedBeaconBlockHeader, SignedVoluntaryExit, Ssz,
+    ValidatorIndex,
 };
 
 use crate::accessors::{
     AccessError, get_block_root_at_slot, get_current_epoch, get_domain, public_key, require_built,
 };
-use crate::misc::compute_signing_root;
+use crate::misc::{compute_domain, compute_signing_root};
 
 /// What a transition does with the signatures that it meets (all but those of deposits, which may be wrong).
 #[derive(Debug)]
@@ -125,6 +127,18 @@ pub fn voluntary_exit_set(
     let domain = get_domain(state, DOMAIN_VOLUNTARY_EXIT, exit.message.epoch);
     let keys = vec![public_key(state, exit.message.validator_index)?];
     Ok(set(&exit.message, Ctx::PLAIN, domain, exit.signature, keys))
+}
+
+/// The signature of the key that withdrawal credentials name, in the domain that all forks share.
+pub fn bls_to_execution_change_set(
+    state: &BeaconState,
+    signed: &SignedBLSToExecutionChange,
+) -> Result<SignatureSet, AccessError> {
+    let version = state.spec().fork_version(ForkName::Phase0);
+    let domain = compute_domain(DOMAIN_BLS_TO_EXECUTION_CHANGE, version, state.genesis_validators_root);
+    let key = PublicKey::from_compressed(&signed.message.from_bls_pubkey.0);
+    let keys = vec![Arc::new(key.map_err(|_| AccessError::BadKey(signed.message.from_bls_pubkey))?)];
+    Ok(set(&signed.message, Ctx::PLAIN, domain, signed.signature, keys))
 }
 
 /// The proof that the aggregator was to aggregate.

@@ -2,7 +2,9 @@
 //!
 //! Each function changes the state of the fork before it in place. One that fails leaves it partly changed.
 
-use types::{BeaconState, ExecutionPayloadHeader, Fork, ForkName, List, PendingAttestation};
+use types::{
+    BeaconState, ExecutionPayloadHeader, Fork, ForkName, List, PendingAttestation, Root, ValidatorIndex,
+};
 
 use crate::accessors::{
     AccessError, committee_attesters, get_attestation_participation_flag_indices, get_current_epoch,
@@ -15,6 +17,7 @@ pub fn upgrade_to(state: &mut BeaconState, fork: ForkName) -> Result<(), Transit
     match fork {
         ForkName::Altair => upgrade_to_altair(state),
         ForkName::Bellatrix => upgrade_to_bellatrix(state),
+        ForkName::Capella => upgrade_to_capella(state),
         fork => Err(TransitionError::ForkNotBuilt(fork)),
     }
 }
@@ -68,5 +71,15 @@ pub fn translate_participation(
 pub fn upgrade_to_bellatrix(state: &mut BeaconState) -> Result<(), TransitionError> {
     begin(state, ForkName::Bellatrix);
     state.latest_execution_payload_header = ExecutionPayloadHeader::default();
+    Ok(())
+}
+
+/// [`upgrade_to_capella`](https://github.com/ethereum/consensus-specs/blob/master/specs/capella/fork.md#upgrading-the-state).
+pub fn upgrade_to_capella(state: &mut BeaconState) -> Result<(), TransitionError> {
+    begin(state, ForkName::Capella);
+    state.latest_execution_payload_header.withdrawals_root = Root::ZERO;
+    state.next_withdrawal_index = 0;
+    state.next_withdrawal_validator_index = ValidatorIndex(0);
+    state.historical_summaries.clear();
     Ok(())
 }

@@ -9,7 +9,7 @@ use transition::epoch::{EpochSummary, ValidatorFlags, compute_unrealized_checkpo
 use types::{BeaconState, Epoch, ForkName, Spec};
 
 /// The forks that there are rules for.
-const FORKS: [ForkName; 3] = [ForkName::Phase0, ForkName::Altair, ForkName::Bellatrix];
+const FORKS: [ForkName; 4] = [ForkName::Phase0, ForkName::Altair, ForkName::Bellatrix, ForkName::Capella];
 
 /// Each fork begins so many epochs after the one before it.
 fn spec_with_forks_every(epochs: u64) -> &'static Spec {

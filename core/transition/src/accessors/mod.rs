@@ -75,6 +75,9 @@ pub enum AccessError {
     /// A sync committee with a key that no validator has.
     #[error("no validator has the key {0}")]
     NoValidatorOfKey(BlsPubkey),
+    /// A message whose key is no key.
+    #[error("{0} is no valid public key")]
+    BadKey(BlsPubkey),
     /// Keys that cannot be added up.
     #[error("the keys of the sync committee have no sum")]
     NoAggregateKey,

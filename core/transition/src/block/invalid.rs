@@ -42,6 +42,12 @@ pub enum BlockInvalid {
     /// An exit.
     #[error("voluntary exit {0}: {1}")]
     VoluntaryExit(usize, VoluntaryExitInvalid),
+    /// A change of withdrawal credentials.
+    #[error("change of withdrawal credentials {0}: {1}")]
+    BlsToExecutionChange(usize, BlsToExecutionChangeInvalid),
+    /// The withdrawals of the payload.
+    #[error("withdrawals: {0}")]
+    Withdrawals(#[from] WithdrawalsInvalid),
     /// The execution payload.
     #[error("execution payload: {0}")]
     ExecutionPayload(#[from] ExecutionPayloadInvalid),
@@ -64,6 +70,7 @@ impl BlockInvalid {
             | Self::Attestation(_, AttestationInvalid::Committee(error))
             | Self::Deposit(_, DepositInvalid::Access(error))
             | Self::ExecutionPayload(ExecutionPayloadInvalid::Access(error))
+            | Self::Withdrawals(WithdrawalsInvalid::Access(error))
             | Self::SyncAggregate(SyncAggregateInvalid::Access(error))
             | Self::VoluntaryExit(_, VoluntaryExitInvalid::Access(error)) => error.is_fault(),
             Self::Eth1VotesFull | Self::DepositIndex | Self::Attestation(_, AttestationInvalid::NoRoom) => {
@@ -271,4 +278,32 @@ pub enum ExecutionPayloadInvalid {
     /// The state lacks what is needed.
     #[error(transparent)]
     Access(#[from] AccessError),
+}
+
+/// Why the withdrawals of a payload are invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WithdrawalsInvalid {
+    /// Others are due.
+    #[error("they are not those that are due")]
+    NotExpected,
+    /// The state lacks what is needed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// Why a change of withdrawal credentials is invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BlsToExecutionChangeInvalid {
+    /// There is no such validator.
+    #[error("there is no validator {0}")]
+    NoValidator(ValidatorIndex),
+    /// The credentials are not those of a key (any more).
+    #[error("the withdrawal credentials are not those of a key")]
+    NoKey,
+    /// The credentials are those of another key.
+    #[error("the withdrawal credentials are those of another key")]
+    OtherKey,
+    /// The signature is wrong.
+    #[error("the signature is invalid")]
+    Signature,
 }

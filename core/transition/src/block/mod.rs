@@ -2,6 +2,7 @@
 
 mod attestation;
 mod attester_slashing;
+mod bls_to_execution_change;
 mod deposit;
 mod eth1_data;
 mod execution_payload;
@@ -12,11 +13,13 @@ mod proposer_slashing;
 mod randao;
 mod sync_aggregate;
 mod voluntary_exit;
+mod withdrawals;
 
 use types::{BeaconBlock, BeaconState, ForkName};
 
 pub use attestation::process_attestation;
 pub use attester_slashing::{check_attester_slashing, process_attester_slashing, slashable_indices};
+pub use bls_to_execution_change::{check_bls_to_execution_change, process_bls_to_execution_change};
 pub use deposit::{
     add_validator_to_registry, apply_deposit, get_validator_from_deposit, is_valid_deposit_signature,
     process_deposit,
@@ -28,14 +31,16 @@ pub use execution_payload::{
 };
 pub use header::process_block_header;
 pub use invalid::{
-    AttestationInvalid, AttesterSlashingInvalid, BlockInvalid, DepositInvalid, ExecutionPayloadInvalid,
-    HeaderInvalid, ProposerSlashingInvalid, SyncAggregateInvalid, VoluntaryExitInvalid,
+    AttestationInvalid, AttesterSlashingInvalid, BlockInvalid, BlsToExecutionChangeInvalid, DepositInvalid,
+    ExecutionPayloadInvalid, HeaderInvalid, ProposerSlashingInvalid, SyncAggregateInvalid,
+    VoluntaryExitInvalid, WithdrawalsInvalid,
 };
 pub use operations::process_operations;
 pub use proposer_slashing::{check_proposer_slashing, process_proposer_slashing};
 pub use randao::process_randao;
 pub use sync_aggregate::process_sync_aggregate;
 pub use voluntary_exit::{check_voluntary_exit, process_voluntary_exit};
+pub use withdrawals::{ExpectedWithdrawals, get_expected_withdrawals, process_withdrawals};
 
 use crate::accessors::require_built;
 use crate::signatures::Signatures;
@@ -47,8 +52,11 @@ pub fn process_block(
     block: &BeaconBlock,
     signatures: &mut Signatures,
 ) -> Result<(), BlockInvalid> {
-    require_built(state, ForkName::Bellatrix)?;
+    require_built(state, ForkName::Capella)?;
     process_block_header(state, block)?;
+    if state.fork_name() >= ForkName::Capella {
+        process_withdrawals(state, &block.body.execution_payload)?;
+    }
     if is_execution_enabled(state, &block.body) {
         process_execution_payload(state, &block.body, PayloadStatus::NotValidated)?;
     }

@@ -5,7 +5,7 @@ use types::{BeaconBlockBody, BeaconState, ForkName};
 use super::attester_slashing::slash_attesters;
 use super::proposer_slashing::slash_proposer;
 use super::voluntary_exit::let_exit;
-use super::{BlockInvalid, process_attestation, process_deposit};
+use super::{BlockInvalid, process_attestation, process_bls_to_execution_change, process_deposit};
 use crate::accessors::require_built;
 use crate::mutators::ExitQueue;
 use crate::signatures::Signatures;
@@ -16,8 +16,8 @@ pub fn process_operations(
     body: &BeaconBlockBody,
     signatures: &mut Signatures,
 ) -> Result<(), BlockInvalid> {
-    // Capella has another list.
-    require_built(state, ForkName::Bellatrix)?;
+    // Electra has other lists.
+    require_built(state, ForkName::Deneb)?;
     let waiting = state.eth1_data.deposit_count.checked_sub(state.eth1_deposit_index);
     let due = waiting.ok_or(BlockInvalid::DepositIndex)?.min(state.spec().preset.max_deposits);
     let found = body.deposits.len() as u64;
@@ -43,6 +43,11 @@ pub fn process_operations(
     for (place, exit) in body.voluntary_exits.iter().enumerate() {
         let_exit(state, exit, signatures, &mut exits)
             .map_err(|error| BlockInvalid::VoluntaryExit(place, error))?;
+    }
+    // None before Capella.
+    for (place, change) in body.bls_to_execution_changes.iter().enumerate() {
+        process_bls_to_execution_change(state, change, signatures)
+            .map_err(|error| BlockInvalid::BlsToExecutionChange(place, error))?;
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ mod error;
 mod eth1_data_reset;
 mod flag_deltas;
 mod historical_roots_update;
+mod historical_summaries_update;
 mod inactivity_updates;
 mod justification_and_finalization;
 mod participation_flag_updates;
@@ -56,6 +57,7 @@ pub use error::EpochError;
 pub use eth1_data_reset::process_eth1_data_reset;
 pub use flag_deltas::get_flag_index_deltas;
 pub use historical_roots_update::process_historical_roots_update;
+pub use historical_summaries_update::process_historical_summaries_update;
 pub use inactivity_updates::process_inactivity_updates;
 pub use justification_and_finalization::{
     compute_unrealized_checkpoints, process_justification_and_finalization,
@@ -76,7 +78,7 @@ pub use sync_committee_updates::process_sync_committee_updates;
 ///
 /// On an error the state is partly changed and of no use.
 pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
-    require_built(state, ForkName::Bellatrix)?;
+    require_built(state, ForkName::Capella)?;
     let fork = state.fork_name();
     let summary = EpochSummary::new(state)?;
     process_justification_and_finalization(state, &summary)?;
@@ -90,7 +92,11 @@ pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
     process_effective_balance_updates(state, &summary)?;
     process_slashings_reset(state);
     process_randao_mixes_reset(state);
-    process_historical_roots_update(state)?;
+    if fork >= ForkName::Capella {
+        process_historical_summaries_update(state)?;
+    } else {
+        process_historical_roots_update(state)?;
+    }
     if fork >= ForkName::Altair {
         process_participation_flag_updates(state);
         process_sync_committee_updates(state)?;

@@ -5,6 +5,7 @@ use transition::accessors::{
     get_beacon_committee, get_beacon_proposer_index, get_committee_count_per_slot, get_current_epoch,
     get_randao_mix,
 };
+use transition::block::get_expected_withdrawals;
 use transition::genesis::{GenesisValidator, genesis_of_validators};
 use transition::misc::compute_time_at_slot;
 use transition::{Signatures, ValidateResult, process_slots, state_transition};
@@ -69,6 +70,10 @@ fn payload(state: &BeaconState) -> ExecutionPayload {
         prev_randao: get_randao_mix(state, get_current_epoch(state)),
         timestamp: compute_time_at_slot(state, state.slot).unwrap(),
         block_hash,
+        withdrawals: match state.fork_name() >= ForkName::Capella {
+            true => get_expected_withdrawals(state).unwrap().withdrawals,
+            false => Vec::new(),
+        },
         ..ExecutionPayload::default()
     }
 }

@@ -42,6 +42,7 @@ fn step_of(name: &str) -> anyhow::Result<Step> {
         "slashings" => with_summary!(process_slashings),
         "effective_balance_updates" => with_summary!(process_effective_balance_updates),
         "historical_roots_update" => epoch::process_historical_roots_update,
+        "historical_summaries_update" => epoch::process_historical_summaries_update,
         "eth1_data_reset" => |state| {
             epoch::process_eth1_data_reset(state);
             Ok(())

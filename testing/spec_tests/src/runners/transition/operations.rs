@@ -4,8 +4,9 @@
 use anyhow::bail;
 use serde::Deserialize;
 use transition::block::{
-    PayloadStatus, process_attestation, process_attester_slashing, process_block_header, process_deposit,
-    process_execution_payload, process_proposer_slashing, process_sync_aggregate, process_voluntary_exit,
+    PayloadStatus, process_attestation, process_attester_slashing, process_block_header,
+    process_bls_to_execution_change, process_deposit, process_execution_payload, process_proposer_slashing,
+    process_sync_aggregate, process_voluntary_exit, process_withdrawals,
 };
 
 use super::{signed, state_before};
@@ -45,6 +46,12 @@ pub fn run(case: &Case) -> super::super::Result {
             };
             process!("body.ssz", |state, body, _signatures| process_execution_payload(state, body, status))
         }
+        "withdrawals" => process!("execution_payload.ssz", |state, payload, _signatures| {
+            process_withdrawals(state, payload)
+        }),
+        "bls_to_execution_change" => process!("address_change.ssz", |state, change, signatures| {
+            process_bls_to_execution_change(state, change, signatures)
+        }),
         "sync_aggregate" => process!("sync_aggregate.ssz", |state, aggregate, signatures| {
             process_sync_aggregate(state, aggregate, signatures)
         }),
