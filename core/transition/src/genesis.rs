@@ -50,7 +50,7 @@ fn blank(
     deposit_count: u64,
 ) -> Result<BeaconState, GenesisError> {
     let fork = spec.fork_name_at_epoch(GENESIS_EPOCH);
-    if fork > ForkName::Capella {
+    if fork > ForkName::Deneb {
         return Err(GenesisError::ForkNotBuilt(fork));
     }
     let before = ForkName::ALL.into_iter().rfind(|other| *other < fork).unwrap_or(fork);

@@ -14,9 +14,7 @@ use types::{
     ValidatorIndex,
 };
 
-use crate::accessors::{
-    AccessError, get_block_root_at_slot, get_current_epoch, get_domain, public_key, require_built,
-};
+use crate::accessors::{AccessError, get_block_root_at_slot, get_current_epoch, get_domain, public_key};
 use crate::misc::{compute_domain, compute_signing_root};
 
 /// What a transition does with the signatures that it meets (all but those of deposits, which may be wrong).
@@ -118,13 +116,17 @@ pub fn sync_aggregate_set(
     Ok(set(&root, Ctx::PLAIN, domain, signature, keys.collect::<Result<_, _>>()?))
 }
 
-/// The signature of an exit. From Deneb on exits are signed in the domain of one fork, which is not built.
+/// The signature of an exit. Since Deneb (EIP-7044) exits are signed in the domain of Capella, for good.
 pub fn voluntary_exit_set(
     state: &BeaconState,
     exit: &SignedVoluntaryExit,
 ) -> Result<SignatureSet, AccessError> {
-    require_built(state, ForkName::Capella)?;
-    let domain = get_domain(state, DOMAIN_VOLUNTARY_EXIT, exit.message.epoch);
+    let domain = if state.fork_name() >= ForkName::Deneb {
+        let version = state.spec().fork_version(ForkName::Capella);
+        compute_domain(DOMAIN_VOLUNTARY_EXIT, version, state.genesis_validators_root)
+    } else {
+        get_domain(state, DOMAIN_VOLUNTARY_EXIT, exit.message.epoch)
+    };
     let keys = vec![public_key(state, exit.message.validator_index)?];
     Ok(set(&exit.message, Ctx::PLAIN, domain, exit.signature, keys))
 }

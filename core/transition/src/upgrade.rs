@@ -18,6 +18,7 @@ pub fn upgrade_to(state: &mut BeaconState, fork: ForkName) -> Result<(), Transit
         ForkName::Altair => upgrade_to_altair(state),
         ForkName::Bellatrix => upgrade_to_bellatrix(state),
         ForkName::Capella => upgrade_to_capella(state),
+        ForkName::Deneb => upgrade_to_deneb(state),
         fork => Err(TransitionError::ForkNotBuilt(fork)),
     }
 }
@@ -81,5 +82,13 @@ pub fn upgrade_to_capella(state: &mut BeaconState) -> Result<(), TransitionError
     state.next_withdrawal_index = 0;
     state.next_withdrawal_validator_index = ValidatorIndex(0);
     state.historical_summaries.clear();
+    Ok(())
+}
+
+/// [`upgrade_to_deneb`](https://github.com/ethereum/consensus-specs/blob/master/specs/deneb/fork.md#upgrading-the-state).
+pub fn upgrade_to_deneb(state: &mut BeaconState) -> Result<(), TransitionError> {
+    begin(state, ForkName::Deneb);
+    state.latest_execution_payload_header.blob_gas_used = 0;
+    state.latest_execution_payload_header.excess_blob_gas = 0;
     Ok(())
 }

@@ -9,12 +9,12 @@ use transition::epoch::{EpochSummary, ValidatorFlags, compute_unrealized_checkpo
 use types::{BeaconState, Epoch, ForkName, Spec};
 
 /// The forks that there are rules for.
-const FORKS: [ForkName; 4] = [ForkName::Phase0, ForkName::Altair, ForkName::Bellatrix, ForkName::Capella];
+const FORKS: &[ForkName] = ForkName::ALL.split_at(5).0;
 
 /// Each fork begins so many epochs after the one before it.
 fn spec_with_forks_every(epochs: u64) -> &'static Spec {
     let mut text = "PRESET_BASE: 'minimal'\n".to_owned();
-    for (number, fork) in FORKS.into_iter().enumerate().skip(1) {
+    for (number, fork) in FORKS.iter().enumerate().skip(1) {
         let name = fork.as_str().to_uppercase();
         text.push_str(&format!("{name}_FORK_EPOCH: {}\n", number as u64 * epochs));
     }
@@ -52,9 +52,9 @@ fn a_chain_finalizes_through_every_fork() {
 
 #[test]
 fn a_network_can_start_in_any_fork_and_finalizes() {
-    for fork in FORKS {
+    for fork in FORKS.iter().copied() {
         let mut text = "PRESET_BASE: 'minimal'\n".to_owned();
-        for begun in FORKS.into_iter().skip(1).filter(|begun| *begun <= fork) {
+        for begun in FORKS.iter().skip(1).filter(|begun| **begun <= fork) {
             text.push_str(&format!("{}_FORK_EPOCH: 0\n", begun.as_str().to_uppercase()));
         }
         let spec = Spec::from_yaml(&text, None).unwrap();

@@ -190,7 +190,7 @@ fn genesis_past_the_end_of_time_or_of_a_later_fork_is_an_error() {
 #[test]
 fn states_of_later_forks_are_refused_wherever_the_rules_differ() {
     let block = propose(&genesis(64), 1, 0);
-    for fork in ForkName::ALL.into_iter().skip(4) {
+    for fork in ForkName::ALL.into_iter().skip(5) {
         let mut state = BeaconState::empty(Spec::minimal(), fork);
         state.validators = genesis(64).validators.clone();
         let refused = AccessError::ForkNotBuilt(fork);
@@ -200,10 +200,6 @@ fn states_of_later_forks_are_refused_wherever_the_rules_differ() {
         let error = process_block(&mut state, &block.message, &mut Signatures::Skip).unwrap_err();
         assert_eq!(error, BlockInvalid::Access(refused.clone()));
         assert!(error.is_fault());
-        if fork >= ForkName::Deneb {
-            let exit = SignedVoluntaryExit::default();
-            assert!(check_voluntary_exit(&state, &exit, &mut Signatures::Skip).is_err());
-        }
         if fork >= ForkName::Electra {
             assert_eq!(get_beacon_proposer_index(&state), Err(refused));
         }

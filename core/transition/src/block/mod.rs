@@ -52,7 +52,7 @@ pub fn process_block(
     block: &BeaconBlock,
     signatures: &mut Signatures,
 ) -> Result<(), BlockInvalid> {
-    require_built(state, ForkName::Capella)?;
+    require_built(state, ForkName::Deneb)?;
     process_block_header(state, block)?;
     if state.fork_name() >= ForkName::Capella {
         process_withdrawals(state, &block.body.execution_payload)?;

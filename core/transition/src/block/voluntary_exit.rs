@@ -1,10 +1,10 @@
 //! Voluntary exits.
 
 use types::constants::FAR_FUTURE_EPOCH;
-use types::{BeaconState, ForkName, SignedVoluntaryExit};
+use types::{BeaconState, SignedVoluntaryExit};
 
 use super::VoluntaryExitInvalid;
-use crate::accessors::{get_current_epoch, require_built};
+use crate::accessors::get_current_epoch;
 use crate::mutators::ExitQueue;
 use crate::predicates::is_active_validator;
 use crate::signatures::{Signatures, voluntary_exit_set};
@@ -15,8 +15,6 @@ pub fn check_voluntary_exit(
     exit: &SignedVoluntaryExit,
     signatures: &mut Signatures,
 ) -> Result<(), VoluntaryExitInvalid> {
-    // Deneb signs exits in the domain of one fork.
-    require_built(state, ForkName::Capella)?;
     let (message, current) = (&exit.message, get_current_epoch(state));
     let index = message.validator_index;
     let validator = state.validators.get(index.as_usize()).ok_or(VoluntaryExitInvalid::NoValidator(index))?;

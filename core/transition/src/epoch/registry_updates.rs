@@ -1,7 +1,7 @@
 //! Validators enter the activation queue, are activated, or are ejected for want of balance.
 
 use types::constants::FAR_FUTURE_EPOCH;
-use types::{BeaconState, Epoch, ValidatorIndex};
+use types::{BeaconState, Epoch, ForkName, ValidatorIndex};
 
 use super::{EpochError, EpochSummary};
 use crate::accessors::{
@@ -15,7 +15,7 @@ pub fn process_registry_updates(state: &mut BeaconState, summary: &EpochSummary)
     for index in found.newly_eligible {
         state.validators[index].activation_eligibility_epoch = summary.current_epoch + 1;
     }
-    let churn_limit = churn_limit(state, summary);
+    let churn_limit = activation_churn_limit(state, summary);
     let mut exits = ExitQueue::default();
     for index in found.ejected {
         exits.enter(state, ValidatorIndex(index as u64))?;
@@ -74,16 +74,23 @@ fn first_in_queue(mut queue: Vec<(Epoch, usize)>, churn_limit: u64) -> impl Iter
     queue.into_iter().map(|(_, index)| index)
 }
 
-fn churn_limit(state: &BeaconState, summary: &EpochSummary) -> u64 {
+/// [`get_validator_activation_churn_limit`](https://github.com/ethereum/consensus-specs/blob/master/specs/deneb/beacon-chain.md#new-get_validator_activation_churn_limit);
+/// before Deneb the churn limit.
+fn activation_churn_limit(state: &BeaconState, summary: &EpochSummary) -> u64 {
     let config = &state.spec().config;
-    config.min_per_epoch_churn_limit.max(summary.active_validators / config.churn_limit_quotient)
+    let limit = config.min_per_epoch_churn_limit.max(summary.active_validators / config.churn_limit_quotient);
+    if state.fork_name() >= ForkName::Deneb {
+        limit.min(config.max_per_epoch_activation_churn_limit)
+    } else {
+        limit
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::accessors::AccessError;
-    use types::{ForkName, Gwei, Slot, Spec, Validator};
+    use types::{Gwei, Slot, Spec, Validator};
 
     fn state(count: usize) -> BeaconState {
         let spec = Spec::minimal();

@@ -48,7 +48,7 @@ fn runner_of(case: &Case) -> Option<fn(&Case) -> Result> {
 
 /// True for forks whose rules there are.
 fn is_fork_built(case: &Case) -> bool {
-    case.fork_name().is_ok_and(|fork| fork <= ForkName::Capella)
+    case.fork_name().is_ok_and(|fork| fork <= ForkName::Deneb)
 }
 
 fn skip_reason(case: &Case) -> String {
