@@ -51,7 +51,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 println!("gossip {topic} {message_id} {}", shorten(&data));
                 handle.report_validation(message_id, source, Verdict::Accept).await;
             }
-            NetworkEvent::PeerStatus { peer, status } => {
+            NetworkEvent::PeerStatus { peer, status, .. } => {
                 let head = u64::from_le_bytes(status[76..84].try_into()?);
                 println!("status of {peer}: head slot {head}, digest {}", shorten(&status[..4]));
                 if !asked && head > 0 {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use discv5::Enr;
 
+use crate::custody::ColumnCustody;
 use crate::discovery::{Discovery, Settings};
 use crate::enr::{Address, Fields};
 use crate::key::SecretKey;
@@ -41,7 +42,7 @@ impl Bootnode {
         let bound = Some(config.listen_address).filter(|ip| !ip.is_unspecified());
         let address =
             Address { ip: config.advertised_ip.or(bound), tcp: None, udp: config.advertised_udp_port };
-        let fields = config.eth2.map(|eth2| Fields { eth2: Some(eth2), attnets: [0; 8], syncnets: 0 });
+        let fields = config.eth2.map(|eth2| Fields { eth2: Some(eth2), ..Fields::default() });
         let bootnodes = parse_enrs(&config.bootnodes)?;
         let mut discovery = Discovery::start(Settings {
             key: &config.secret_key,
@@ -50,6 +51,7 @@ impl Bootnode {
             fields,
             bootnodes: &bootnodes,
             enabled: true,
+            custody: ColumnCustody::of(types::Spec::mainnet()),
         })
         .await?;
         let enr = discovery.local_enr();

@@ -18,6 +18,25 @@ pub enum Subnet {
     Attestation(u8),
     /// Sync committee subnet, 0 to 3.
     Sync(u8),
+    /// Column subnet: peers that have one of its columns in custody.
+    DataColumn(u64),
+}
+
+/// What the node tells of itself in its metadata and its record, which must agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announcement {
+    /// Sequence number of the metadata, one higher whenever the rest of the metadata changes.
+    pub metadata_seq: u64,
+    /// Attestation subnet bitfield.
+    pub attnets: [u8; 8],
+    /// Sync committee subnet bitfield.
+    pub syncnets: u8,
+    /// Custody group count; `None` leaves what was announced.
+    pub custody_group_count: Option<u64>,
+    /// SSZ `ENRForkID`, for the record alone.
+    pub eth2: [u8; 16],
+    /// Digest of the next fork, for the record alone; `None` leaves what was announced.
+    pub next_fork_digest: Option<[u8; 4]>,
 }
 
 #[derive(Debug)]
@@ -30,6 +49,8 @@ pub(crate) enum Command {
     RefreshStatus(PeerId),
     SetStatus(Vec<u8>),
     SetMetadata { seq: u64, attnets: [u8; 8], syncnets: u8 },
+    SetEarliestSlot(u64),
+    Announce(Announcement),
     UpdateEnr { eth2: [u8; 16], attnets: [u8; 8], syncnets: Option<u8> },
     Disconnect { peer: PeerId, reason: u64 },
     ReportPeer { peer: PeerId, delta: f64, why: &'static str },
@@ -137,6 +158,17 @@ impl Handle {
     /// Sets our `MetaData`, for pings and metadata requests.
     pub async fn set_metadata(&self, seq: u64, attnets: [u8; 8], syncnets: u8) {
         self.send(Command::SetMetadata { seq, attnets, syncnets }).await;
+    }
+
+    /// Sets the earliest slot that we can serve, which a `Status` has from version 2 on.
+    pub async fn set_earliest_available_slot(&self, slot: u64) {
+        self.send(Command::SetEarliestSlot(slot)).await;
+    }
+
+    /// Sets all that metadata and record say of forks, subnets and custody, in one step. Discovery then looks for
+    /// peers with this fork digest.
+    pub async fn announce(&self, announcement: Announcement) {
+        self.send(Command::Announce(announcement)).await;
     }
 
     /// Sets the consensus fields of our ENR; discovery then looks for peers with this fork digest.

@@ -1,8 +1,16 @@
 //! What an operator or the node decides about the network. Plain data, all limits explicit.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
+use types::Spec;
+
+use crate::custody::ColumnCustody;
+use crate::forks::ForkSchedule;
+use crate::gossip::sizes::PayloadSizes;
 use crate::key::SecretKey;
+use crate::reqresp::protocol::{Method, Protocol};
+use crate::reqresp::sizes::RequestSizes;
 
 /// Everything [`crate::Network::start`] needs.
 #[derive(Debug, Clone)]
@@ -33,6 +41,8 @@ pub struct Config {
     pub requests: RequestLimits,
     /// `MAX_PAYLOAD_SIZE`: greatest uncompressed payload of a gossip message or chunk, bytes.
     pub max_payload_size: usize,
+    /// How columns are dealt, to find peers that have them.
+    pub custody: ColumnCustody,
     /// Agent string shown to peers by identify.
     pub agent: String,
     /// What we tell peers about ourselves before the first update.
@@ -69,6 +79,33 @@ pub struct LocalState {
     pub attnets: [u8; 8],
     /// Sync committee subnet bitfield.
     pub syncnets: u8,
+    /// Custody group count; `None` before a network has Fulu.
+    pub custody_group_count: Option<u64>,
+    /// Digest of the next fork, for the record; `None` before a network has Fulu.
+    pub next_fork_digest: Option<[u8; 4]>,
+    /// The field that `Status` has from version 2 on: the earliest slot that we can serve.
+    pub earliest_available_slot: u64,
+}
+
+impl LocalState {
+    /// SSZ `Status` of version 2; its first 84 bytes are version 1.
+    pub(crate) fn full_status(&self) -> Option<Vec<u8>> {
+        let earliest = self.earliest_available_slot.to_le_bytes();
+        self.status.as_ref().map(|status| [&status[..], &earliest].concat())
+    }
+
+    /// SSZ `MetaData` of a version.
+    pub(crate) fn metadata(&self, version: u8) -> Vec<u8> {
+        let mut metadata = self.metadata_seq.to_le_bytes().to_vec();
+        metadata.extend(self.attnets);
+        if version >= 2 {
+            metadata.push(self.syncnets);
+        }
+        if version >= 3 {
+            metadata.extend(self.custody_group_count.unwrap_or_default().to_le_bytes());
+        }
+        metadata
+    }
 }
 
 /// [Gossipsub parameters](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#the-gossip-domain-gossipsub),
@@ -102,6 +139,8 @@ pub struct GossipParams {
     /// Peers behind one IP address before they lose score; `None` disables it, as loopback and private
     /// networks need.
     pub ip_colocation_max: Option<u32>,
+    /// Greatest payloads by topic, each within `max_payload_size`.
+    pub payloads: PayloadSizes,
 }
 
 impl GossipParams {
@@ -127,6 +166,7 @@ impl Default for GossipParams {
             message_domain_valid_snappy: [1, 0, 0, 0],
             phase0_digest: None,
             ip_colocation_max: None,
+            payloads: PayloadSizes::of(Spec::mainnet()),
         }
     }
 }
@@ -146,8 +186,18 @@ pub struct Quota {
 pub struct RequestLimits {
     /// Quota of blocks, each of by-range and by-root, counted by the blocks asked for.
     pub blocks: Quota,
-    /// Quota of status, ping and metadata requests, each.
+    /// Quota of blob sidecars, each of by-range and by-root, counted by the sidecars asked for.
+    pub blobs: Quota,
+    /// Quota of data column sidecars, each of by-range and by-root, counted by the sidecars asked for.
+    pub columns: Quota,
+    /// Quota of updates for light clients, counted by those asked for.
+    pub light_client_updates: Quota,
+    /// Quota of requests with one answer, by method: status, ping, metadata, and those of light clients.
     pub small: Quota,
+    /// What is spoken on both sides. A method of which no version is here fails as unsupported.
+    pub protocols: BTreeSet<Protocol>,
+    /// Bounds of requests and chunks by their types.
+    pub sizes: RequestSizes,
     /// `MAX_REQUEST_BLOCKS`.
     pub blocks_max: u64,
     /// `MAX_CONCURRENT_REQUESTS` of one method that we have open to one peer.
@@ -165,7 +215,13 @@ impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             blocks: Quota { tokens: 1024, per_ms: 10_000 },
+            // As much as one full request asks for.
+            blobs: Quota { tokens: 1152, per_ms: 10_000 },
+            columns: Quota { tokens: 16_384, per_ms: 10_000 },
+            light_client_updates: Quota { tokens: 128, per_ms: 10_000 },
             small: Quota { tokens: 10, per_ms: 10_000 },
+            protocols: Protocol::basic(),
+            sizes: RequestSizes::of(Spec::mainnet()),
             blocks_max: 1024,
             outbound_concurrent_max: 2,
             inbound_concurrent_max: 3,
@@ -192,6 +248,7 @@ impl Config {
             gossip: GossipParams::default(),
             requests: RequestLimits::default(),
             max_payload_size: 10 * 1024 * 1024,
+            custody: ColumnCustody::of(Spec::mainnet()),
             agent: concat!("interlock/", env!("CARGO_PKG_VERSION")).to_owned(),
             local: LocalState::default(),
             ban_seconds: 3600,
@@ -212,11 +269,45 @@ impl Config {
         }
     }
 
+    /// Takes over all that a network's specification and forks decide: sizes, message ids, protocols, custody.
+    /// Methods for light clients are not among the protocols; a node that serves them adds them.
+    pub fn follow(&mut self, schedule: &ForkSchedule) {
+        let spec = schedule.spec();
+        self.max_payload_size = usize::try_from(spec.config.max_payload_size).unwrap_or(usize::MAX);
+        self.custody = ColumnCustody::of(spec);
+        let requests = &mut self.requests;
+        requests.blocks_max = spec.config.max_request_blocks;
+        requests.sizes = RequestSizes::of(spec);
+        requests.protocols = Protocol::scheduled(schedule);
+        let gossip = &mut self.gossip;
+        gossip.slots_per_epoch = spec.preset.slots_per_epoch;
+        gossip.slot_ms = spec.config.slot_duration_ms;
+        gossip.message_domain_valid_snappy = spec.config.message_domain_valid_snappy.0;
+        gossip.phase0_digest = schedule.phase0_digest().map(|digest| digest.0);
+        gossip.payloads = PayloadSizes::of(spec);
+        if schedule.is_scheduled(types::ForkName::Fulu) {
+            self.local.custody_group_count.get_or_insert(spec.config.custody_requirement);
+        }
+    }
+
     /// The first rule that this configuration breaks, in words.
     pub fn check(&self) -> Result<(), String> {
         let gossip = &self.gossip;
         let ordered = gossip.mesh_n_low <= gossip.mesh_n && gossip.mesh_n <= gossip.mesh_n_high;
+        let quotas = &self.requests;
+        let quotas = [quotas.blocks, quotas.blobs, quotas.columns, quotas.light_client_updates, quotas.small];
+        let protocols = &self.requests.protocols;
+        let is_spoken = |method: Method| protocols.iter().any(|protocol| protocol.method == method);
+        let needed = [Method::Status, Method::Goodbye, Method::Ping, Method::Metadata];
+        let announces_custody = self.local.custody_group_count.is_some()
+            || !protocols.contains(&Protocol { method: Method::Metadata, version: 3 });
         let rules = [
+            (needed.into_iter().all(is_spoken), "status, goodbye, ping and metadata must be spoken"),
+            (
+                protocols.iter().all(|protocol| protocol.method.versions().contains(protocol)),
+                "a protocol has a version that does not exist",
+            ),
+            (announces_custody, "metadata 3 needs a custody group count"),
             (ordered && gossip.mesh_n_low > 0, "gossip mesh sizes must satisfy 0 < D_low <= D <= D_high"),
             (gossip.history_gossip <= gossip.history_length, "mcache_gossip must not exceed mcache_len"),
             (gossip.heartbeat_ms > 0 && gossip.seen_ttl_ms() > 0, "heartbeat and seen_ttl must be above 0"),
@@ -226,7 +317,7 @@ impl Config {
             ),
             (self.max_payload_size >= 1024, "max_payload_size must be at least 1024 bytes"),
             (self.event_queue > 0 && self.command_queue > 0, "queues must hold at least one entry"),
-            (self.requests.blocks.tokens > 0 && self.requests.small.tokens > 0, "quotas must be above 0"),
+            (quotas.iter().all(|quota| quota.tokens > 0), "quotas must be above 0"),
             (self.requests.timeout_ms > 0, "the request timeout must be above 0"),
         ];
         match rules.iter().find(|(holds, _)| !holds) {
@@ -256,6 +347,24 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         config.gossip.mesh_n_low = 9;
         assert!(config.check().unwrap_err().contains("D_low"));
+    }
+
+    #[test]
+    fn a_configuration_that_follows_a_network_speaks_its_protocols() {
+        let mut config = Config::new(SecretKey::generate());
+        let schedule = crate::forks::tests::schedule();
+        config.follow(&schedule);
+        assert_eq!(config.check(), Ok(()));
+        let metadata = Protocol { method: Method::Metadata, version: 3 };
+        assert!(config.requests.protocols.contains(&metadata));
+        assert_eq!(config.local.custody_group_count, Some(4));
+        assert_eq!(config.gossip.phase0_digest, Some(schedule.periods()[0].digest.0));
+        config.local.custody_group_count = None;
+        assert!(config.check().unwrap_err().contains("custody"));
+        config.requests.protocols = Protocol::basic();
+        assert_eq!(config.check(), Ok(()));
+        config.requests.protocols.retain(|protocol| protocol.method != Method::Ping);
+        assert!(config.check().unwrap_err().contains("ping"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::command::Subnet;
+use crate::custody::ColumnCustody;
 use crate::dials::Candidate;
 use crate::enr::{self, Address, Fields};
 use crate::key::SecretKey;
@@ -34,6 +35,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) fields: Option<Fields>,
     pub(crate) bootnodes: &'a [Enr],
     pub(crate) enabled: bool,
+    pub(crate) custody: ColumnCustody,
 }
 
 /// What happened.
@@ -49,6 +51,7 @@ type Query = BoxFuture<'static, (Result<Vec<Enr>, QueryError>, bool)>;
 /// A discv5 node, or only its record when discovery is off.
 pub(crate) struct Discovery {
     discv5: Discv5,
+    custody: ColumnCustody,
     enabled: bool,
     pub(crate) udp_port: Option<u16>,
     events: Option<mpsc::Receiver<discv5::Event>>,
@@ -101,6 +104,7 @@ impl Discovery {
         }
         Ok(Self {
             discv5,
+            custody: settings.custody,
             enabled: settings.enabled,
             udp_port,
             events,
@@ -122,23 +126,44 @@ impl Discovery {
         self.discv5.table_entries_enr().into_iter().find(|enr| enr::peer_id(enr) == Some(*peer))
     }
 
-    /// Changes the consensus fields of our record; true if any did change.
-    pub(crate) fn update(&mut self, eth2: [u8; 16], attnets: [u8; 8], syncnets: Option<u8>) -> bool {
-        let old = enr::fields(&self.local_enr());
-        let syncnets = syncnets.unwrap_or(old.syncnets);
-        if old == (Fields { eth2: Some(eth2), attnets, syncnets }) {
-            return false;
+    /// The consensus fields of our record.
+    pub(crate) fn fields(&self) -> Fields {
+        enr::fields(&self.local_enr())
+    }
+
+    /// Changes the consensus fields of our record; true if any did change. A field of `None` stays as it is.
+    pub(crate) fn update(&mut self, new: Fields) -> bool {
+        let old = self.fields();
+        let bytes = |key: &str, value: &[u8]| self.discv5.enr_insert(key, &value).err();
+        let mut errors = Vec::new();
+        if let Some(eth2) = new.eth2.filter(|eth2| old.eth2 != Some(*eth2)) {
+            errors.push(bytes("eth2", &eth2));
         }
-        let results = [
-            self.discv5.enr_insert("eth2", &eth2),
-            self.discv5.enr_insert("attnets", &attnets),
-            self.discv5.enr_insert("syncnets", &[syncnets]),
-        ];
-        for error in results.into_iter().filter_map(Result::err) {
+        if new.attnets != old.attnets {
+            errors.push(bytes("attnets", &new.attnets));
+        }
+        if new.syncnets != old.syncnets {
+            errors.push(bytes("syncnets", &[new.syncnets]));
+        }
+        if let Some(count) = new.custody_group_count.filter(|count| old.custody_group_count != Some(*count)) {
+            errors.push(self.discv5.enr_insert("cgc", &count).err());
+        }
+        if let Some(digest) = new.next_fork_digest.filter(|digest| old.next_fork_digest != Some(*digest)) {
+            errors.push(bytes("nfd", &digest));
+        }
+        for error in errors.iter().flatten() {
             tracing::warn!(?error, "the local ENR could not be updated");
         }
-        self.wake();
-        true
+        let has_changed = !errors.is_empty();
+        if has_changed {
+            self.wake();
+        }
+        has_changed
+    }
+
+    /// Whether a record is of a node that we want to meet: on our fork and, if asked, of a subnet.
+    pub(crate) fn suits(&self, record: &Enr, subnet: Option<Subnet>) -> bool {
+        suits(record, enr::fork_digest(&self.local_enr()), subnet, &self.custody)
     }
 
     /// Whether more peers are wanted. `alone` brings the short pause between queries back.
@@ -198,7 +223,9 @@ impl Discovery {
         }
         let digest = enr::fork_digest(&self.local_enr());
         let own = self.local_enr().node_id();
-        let predicate = move |record: &Enr| record.node_id() != own && suits(record, digest, search);
+        let custody = self.custody;
+        let predicate =
+            move |record: &Enr| record.node_id() != own && suits(record, digest, search, &custody);
         let query = self.discv5.find_node_predicate(NodeId::random(), Box::new(predicate), QUERY_RECORDS);
         self.query = Some(Box::pin(async move { (query.await, search.is_some()) }));
         self.next_query = Instant::now() + self.pause;
@@ -215,8 +242,7 @@ impl Discovery {
             records.extend(self.discv5.table_entries_enr());
         }
         let local = self.local_enr();
-        let digest = enr::fork_digest(&local);
-        records.retain(|record| record.node_id() != local.node_id() && suits(record, digest, None));
+        records.retain(|record| record.node_id() != local.node_id() && self.suits(record, None));
         let mut candidates: Vec<Candidate> =
             records.iter().filter_map(|record| candidate(record, wanted)).collect();
         candidates.sort_by_key(|candidate| candidate.peer);
@@ -246,14 +272,21 @@ pub(crate) fn candidate(record: &Enr, wanted: bool) -> Option<Candidate> {
     (!addresses.is_empty()).then_some(Candidate { peer, addresses, wanted })
 }
 
-/// Whether a record is of our fork and, if asked, of a subnet.
-pub(crate) fn suits(record: &Enr, digest: Option<[u8; 4]>, subnet: Option<Subnet>) -> bool {
-    let same_fork = digest.is_some() && enr::fork_digest(record) == digest;
+/// Whether a record is of our fork and, if asked, of a subnet. Right after a fork, records are still about whose node
+/// has come along and has not said so yet: those that named our digest as their next are of our fork as well.
+fn suits(record: &Enr, digest: Option<[u8; 4]>, subnet: Option<Subnet>, custody: &ColumnCustody) -> bool {
+    let fields = enr::fields(record);
+    let digests = [enr::fork_digest(record), fields.next_fork_digest];
+    let same_fork = digest.is_some() && digests.contains(&digest);
     same_fork
         && match subnet {
             None => true,
-            Some(Subnet::Attestation(index)) => enr::bit(&enr::fields(record).attnets, index),
-            Some(Subnet::Sync(index)) => enr::bit(&[enr::fields(record).syncnets], index),
+            Some(Subnet::Attestation(index)) => enr::bit(&fields.attnets, index),
+            Some(Subnet::Sync(index)) => enr::bit(&[fields.syncnets], index),
+            Some(Subnet::DataColumn(subnet)) => {
+                let groups = fields.custody_group_count.unwrap_or_default();
+                custody.subnets_of(&record.node_id().raw(), groups).contains(&subnet)
+            }
         }
 }
 
@@ -282,10 +315,16 @@ mod tests {
     #[test]
     fn only_records_of_our_fork_and_subnet_suit() {
         let key = SecretKey::generate();
-        let fields =
-            |digest: u8| Fields { eth2: Some([digest; 16]), attnets: [0, 2, 0, 0, 0, 0, 0, 0], syncnets: 4 };
+        let fields = |digest: u8| Fields {
+            eth2: Some([digest; 16]),
+            attnets: [0, 2, 0, 0, 0, 0, 0, 0],
+            syncnets: 4,
+            ..Fields::default()
+        };
         let record = |digest| enr::build(&key.enr_key(), Address::default(), Some(fields(digest))).unwrap();
         let ours = Some([1; 4]);
+        let custody = ColumnCustody::of(types::Spec::mainnet());
+        let suits = |record: &Enr, digest, subnet| suits(record, digest, subnet, &custody);
         assert!(suits(&record(1), ours, None));
         assert!(!suits(&record(2), ours, None));
         assert!(suits(&record(1), ours, Some(Subnet::Attestation(9))));
@@ -294,5 +333,35 @@ mod tests {
         assert!(!suits(&record(1), ours, Some(Subnet::Sync(200))));
         let bare = enr::build(&key.enr_key(), Address::default(), None).unwrap();
         assert!(!suits(&bare, ours, None) && !suits(&bare, None, None));
+    }
+
+    #[test]
+    fn a_column_is_looked_for_among_those_who_have_it_in_custody() {
+        let custody = ColumnCustody::of(types::Spec::mainnet());
+        let key = SecretKey::generate();
+        let record = |count| {
+            let fields = Fields { eth2: Some([1; 16]), custody_group_count: count, ..Fields::default() };
+            enr::build(&key.enr_key(), Address::default(), Some(fields)).unwrap()
+        };
+        let found = |count| -> Vec<u64> {
+            let record = record(count);
+            let has =
+                |subnet: &u64| suits(&record, Some([1; 4]), Some(Subnet::DataColumn(*subnet)), &custody);
+            (0..128).filter(has).collect()
+        };
+        let id = record(None).node_id().raw();
+        assert_eq!(found(Some(4)), custody.subnets_of(&id, 4).into_iter().collect::<Vec<_>>());
+        assert_eq!((found(Some(4)).len(), found(Some(128)).len()), (4, 128));
+        assert!(found(None).is_empty());
+    }
+
+    #[test]
+    fn after_a_fork_those_who_named_our_digest_as_their_next_are_still_met() {
+        let custody = ColumnCustody::of(types::Spec::mainnet());
+        let key = SecretKey::generate();
+        let fields = Fields { eth2: Some([1; 16]), next_fork_digest: Some([2; 4]), ..Fields::default() };
+        let record = enr::build(&key.enr_key(), Address::default(), Some(fields)).unwrap();
+        let suits = |digest| suits(&record, Some([digest; 4]), None, &custody);
+        assert!(suits(1) && suits(2) && !suits(3));
     }
 }

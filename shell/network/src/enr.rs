@@ -1,4 +1,4 @@
-//! Ethereum Node Records with the fields of the consensus layer: `eth2`, `attnets`, `syncnets`.
+//! Ethereum Node Records with the fields of the consensus layer: `eth2`, `attnets`, `syncnets`, `cgc`, `nfd`.
 //!
 //! <https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#enr-structure>
 
@@ -20,12 +20,16 @@ pub(crate) struct Address {
     pub(crate) udp: Option<u16>,
 }
 
-/// Fork and subnets as a record states them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Forks, subnets and custody as a record states them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Fields {
     pub(crate) eth2: Option<[u8; 16]>,
     pub(crate) attnets: [u8; 8],
     pub(crate) syncnets: u8,
+    /// `cgc`, the custody group count.
+    pub(crate) custody_group_count: Option<u64>,
+    /// `nfd`.
+    pub(crate) next_fork_digest: Option<[u8; 4]>,
 }
 
 /// What a peer's ENR says, for display.
@@ -39,16 +43,23 @@ pub struct EnrSummary {
     pub tcp_addresses: Vec<Multiaddr>,
     /// The fork digest, if it has an `eth2` field.
     pub fork_digest: Option<[u8; 4]>,
+    /// The digest of its next fork, if it has an `nfd` field; zeros where it knows of none.
+    pub next_fork_digest: Option<[u8; 4]>,
+    /// The custody group count, if it has a `cgc` field.
+    pub custody_group_count: Option<u64>,
 }
 
 impl EnrSummary {
     /// Reads a record.
     pub fn of(enr: &Enr) -> Self {
+        let fields = fields(enr);
         Self {
             text: enr.to_base64(),
             peer_id: peer_id(enr),
             tcp_addresses: tcp_multiaddrs(enr),
             fork_digest: fork_digest(enr),
+            next_fork_digest: fields.next_fork_digest,
+            custody_group_count: fields.custody_group_count,
         }
     }
 }
@@ -83,6 +94,13 @@ pub(crate) fn build(key: &CombinedKey, address: Address, fields: Option<Fields>)
         }
         builder.add_value("attnets", &fields.attnets);
         builder.add_value("syncnets", &[fields.syncnets]);
+        if let Some(count) = fields.custody_group_count {
+            // A number of RLP: big-endian, no leading zeros, 0 as nothing.
+            builder.add_value("cgc", &count);
+        }
+        if let Some(digest) = fields.next_fork_digest {
+            builder.add_value("nfd", &digest);
+        }
     }
     builder.build(key).map_err(|error| error.to_string())
 }
@@ -92,12 +110,15 @@ fn field<const N: usize>(enr: &Enr, key: &str) -> Option<[u8; N]> {
     <[u8; N]>::try_from(bytes.as_ref()).ok()
 }
 
-/// The consensus fields of a record; bitfields that are missing or have a wrong length count as empty.
+/// The consensus fields of a record; bitfields that are missing or have a wrong length count as empty, other fields as
+/// missing.
 pub(crate) fn fields(enr: &Enr) -> Fields {
     Fields {
         eth2: field(enr, "eth2"),
         attnets: field(enr, "attnets").unwrap_or_default(),
         syncnets: field::<1>(enr, "syncnets").unwrap_or_default()[0],
+        custody_group_count: enr.get_decodable::<u64>("cgc").and_then(Result::ok),
+        next_fork_digest: field(enr, "nfd"),
     }
 }
 
@@ -140,7 +161,13 @@ mod tests {
     fn a_record_gives_back_what_it_was_built_from() {
         let key = SecretKey::generate();
         let address = Address { ip: Some([127, 0, 0, 1].into()), tcp: Some(9000), udp: Some(9001) };
-        let fields_in = Fields { eth2: Some([7; 16]), attnets: [1, 0, 0, 0, 0, 0, 0, 128], syncnets: 5 };
+        let fields_in = Fields {
+            eth2: Some([7; 16]),
+            attnets: [1, 0, 0, 0, 0, 0, 0, 128],
+            syncnets: 5,
+            custody_group_count: Some(128),
+            next_fork_digest: Some([1, 2, 3, 4]),
+        };
         let enr = build(&key.enr_key(), address, Some(fields_in)).unwrap();
         let again: Enr = enr.to_base64().parse().unwrap();
         assert_eq!(fields(&again), fields_in);
@@ -149,6 +176,19 @@ mod tests {
         assert_eq!(peer_id(&again), Some(key.peer_id()));
         // SSZ bitvectors travel as RLP strings: one byte of length, then the bytes.
         assert_eq!(again.get_raw_rlp("attnets").unwrap(), [0x88, 1, 0, 0, 0, 0, 0, 0, 128]);
+        assert_eq!(again.get_raw_rlp("cgc").unwrap(), [0x81, 128]);
+        assert_eq!(again.get_raw_rlp("nfd").unwrap(), [0x84, 1, 2, 3, 4]);
+        let count = |count| {
+            let fields = Fields { custody_group_count: Some(count), ..fields_in };
+            let enr = build(&key.enr_key(), address, Some(fields)).unwrap();
+            (enr.get_raw_rlp("cgc").unwrap().to_vec(), super::fields(&enr).custody_group_count)
+        };
+        assert_eq!(count(0), (vec![0x80], Some(0)));
+        assert_eq!(count(4), (vec![4], Some(4)));
+        assert_eq!(count(0x1234), (vec![0x82, 0x12, 0x34], Some(0x1234)));
+        let bare = build(&key.enr_key(), address, Some(Fields { eth2: Some([7; 16]), ..Fields::default() }));
+        let bare = fields(&bare.unwrap());
+        assert_eq!((bare.custody_group_count, bare.next_fork_digest), (None, None));
         assert!(bit(&fields_in.attnets, 63) && !bit(&fields_in.attnets, 62) && !bit(&fields_in.attnets, 64));
     }
 }

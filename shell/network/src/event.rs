@@ -54,6 +54,8 @@ pub struct Metadata {
     pub attnets: [u8; 8],
     /// Sync committee subnets; `None` from a peer that speaks version 1 only.
     pub syncnets: Option<u8>,
+    /// Custody group count; `None` from a peer that does not speak version 3.
+    pub custody_group_count: Option<u64>,
 }
 
 /// Why a request of ours brought no (further) chunk.
@@ -83,7 +85,8 @@ pub enum ResponseFailure {
 pub enum NetworkEvent {
     /// A gossip message to validate: answer with `report_validation`.
     Gossip {
-        /// Topic as on the wire, `/eth2/…/ssz_snappy`.
+        /// Topic as on the wire, `/eth2/…/ssz_snappy`; [`crate::Topic::parse`] tells its kind and digest, and
+        /// [`crate::ForkSchedule::fork_of`] the fork whose types it has.
         topic: String,
         /// Its id, to report the verdict under.
         message_id: MessageId,
@@ -119,8 +122,10 @@ pub enum NetworkEvent {
     PeerStatus {
         /// The peer.
         peer: PeerId,
-        /// SSZ `Status`, 84 bytes.
+        /// SSZ `Status` of version 1, 84 bytes.
         status: Vec<u8>,
+        /// The earliest slot that it can serve, from a peer that speaks version 2.
+        earliest_available_slot: Option<u64>,
     },
     /// A peer's metadata, new or changed.
     PeerMetadata {
@@ -136,7 +141,7 @@ pub enum NetworkEvent {
         /// Its agent string, cut to 128 characters.
         agent: String,
     },
-    /// A request for blocks that the node must answer: `respond_chunk`…, then `respond_end` or `respond_error`.
+    /// A request that the node must answer: `respond_chunk`…, then `respond_end` or `respond_error`.
     InboundRequest {
         /// The peer.
         peer: PeerId,
@@ -155,7 +160,8 @@ pub enum NetworkEvent {
         peer: PeerId,
         /// The version that was negotiated.
         protocol: Protocol,
-        /// Fork digest of the chunk, for protocols that carry one.
+        /// Fork digest of the chunk, for protocols that carry one; [`crate::ForkSchedule::fork_of_chunk`] tells
+        /// the fork whose types the chunk has.
         context: Option<[u8; 4]>,
         /// Uncompressed SSZ.
         ssz: Vec<u8>,

@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     pub(crate) peers: Gauge,
     pub(crate) bans: Gauge,
     gossip: Counters,
+    topics: Counters,
     requests_sent: Counters,
     requests_received: Counters,
     responses: Counters,
@@ -35,6 +36,8 @@ impl Metrics {
         registry.register("network_banned_peers", "Peers banned now", metrics.bans.clone());
         let help = "Gossip messages: received, accepted, ignored, rejected, late, dropped, published, unsent";
         registry.register("network_gossip_messages", help, metrics.gossip.clone());
+        let help = "Topics that peers joined and left";
+        registry.register("network_peer_topics", help, metrics.topics.clone());
         let help = "Requests sent, by method";
         registry.register("network_requests_sent", help, metrics.requests_sent.clone());
         let help = "Requests received, by method";
@@ -54,26 +57,19 @@ impl Metrics {
         self.gossip.get_or_create(&Label { kind }).inc();
     }
 
+    pub(crate) fn topics(&self, kind: &'static str) {
+        self.topics.get_or_create(&Label { kind }).inc();
+    }
+
     pub(crate) fn request_sent(&self, method: crate::Method) {
-        self.requests_sent.get_or_create(&Label { kind: name(method) }).inc();
+        self.requests_sent.get_or_create(&Label { kind: method.name() }).inc();
     }
 
     pub(crate) fn request_received(&self, method: crate::Method) {
-        self.requests_received.get_or_create(&Label { kind: name(method) }).inc();
+        self.requests_received.get_or_create(&Label { kind: method.name() }).inc();
     }
 
     pub(crate) fn response(&self, kind: &'static str) {
         self.responses.get_or_create(&Label { kind }).inc();
-    }
-}
-
-fn name(method: crate::Method) -> &'static str {
-    match method {
-        crate::Method::Status => "status",
-        crate::Method::Goodbye => "goodbye",
-        crate::Method::Ping => "ping",
-        crate::Method::Metadata => "metadata",
-        crate::Method::BlocksByRange => "beacon_blocks_by_range",
-        crate::Method::BlocksByRoot => "beacon_blocks_by_root",
     }
 }

@@ -1,4 +1,4 @@
-//! What the wire does about req/resp: answers what the shell can answer, passes blocks on to the node.
+//! What the wire does about req/resp: answers what the shell can answer, passes the rest on to the node.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use crate::event::{Metadata, NetworkEvent, ResponseFailure, goodbye};
 use crate::reqresp::peer_streams::{FromStreams, OutboundId};
 use crate::reqresp::protocol::{Method, Protocol, code};
 use crate::reqresp::replies::{Reply, ReplySender};
+use crate::reqresp::sizes::STATUS_LEN;
 use crate::wire::{Purpose, Wire};
 
 /// Score for a malformed or excessive request.
@@ -61,8 +62,8 @@ impl Wire {
     fn on_request(&mut self, peer: PeerId, protocol: Protocol, ssz: Vec<u8>, replies: ReplySender) {
         match protocol.method {
             Method::Status => {
-                match &self.local.status {
-                    Some(status) => answer(&replies, status),
+                match self.local.full_status() {
+                    Some(status) => answer(&replies, protocol.cut(&status)),
                     None => {
                         let _ = replies.try_send(Reply::error(code::RESOURCE_UNAVAILABLE, "no status yet"));
                     }
@@ -74,12 +75,7 @@ impl Wire {
                 self.on_metadata_seq(peer, le_u64(&ssz));
             }
             Method::Metadata => {
-                let mut metadata = self.local.metadata_seq.to_le_bytes().to_vec();
-                metadata.extend(self.local.attnets);
-                if protocol.version >= 2 {
-                    metadata.push(self.local.syncnets);
-                }
-                answer(&replies, &metadata);
+                answer(&replies, &self.local.metadata(protocol.version));
             }
             Method::Goodbye => {
                 answer(&replies, &0u64.to_le_bytes());
@@ -88,7 +84,7 @@ impl Wire {
                     entry.leaving.get_or_insert(Instant::now() + PARTING);
                 }
             }
-            Method::BlocksByRange | Method::BlocksByRoot => {
+            _ => {
                 let inbound_id = self.requests.insert(replies);
                 let event = NetworkEvent::InboundRequest { peer, inbound_id, protocol, ssz };
                 if !self.emit_or_drop(event)
@@ -159,7 +155,7 @@ impl Wire {
         let _ = self.swarm.disconnect_peer_id(peer);
     }
 
-    fn on_status(&mut self, peer: PeerId, status: Vec<u8>) {
+    fn on_status(&mut self, peer: PeerId, mut status: Vec<u8>) {
         let Some(entry) = self.peers.get_mut(&peer) else { return };
         if entry.leaving.is_some() {
             return;
@@ -168,7 +164,10 @@ impl Wire {
             entry.status_seen = true;
             entry.next_ping = Instant::now() + FIRST_PING;
         }
-        self.emit(NetworkEvent::PeerStatus { peer, status });
+        // Lengths were held to those of the two versions when the message was read.
+        let later = status.split_off(status.len().min(STATUS_LEN));
+        let earliest_available_slot = (!later.is_empty()).then(|| le_u64(&later));
+        self.emit(NetworkEvent::PeerStatus { peer, status, earliest_available_slot });
     }
 
     /// A peer's metadata is fetched when its number is not the one we know.
@@ -182,7 +181,12 @@ impl Wire {
     fn on_metadata(&mut self, peer: PeerId, ssz: &[u8]) {
         let seq = le_u64(ssz);
         let attnets = ssz.get(8..16).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-        let metadata = Metadata { seq, attnets, syncnets: ssz.get(16).copied() };
+        let metadata = Metadata {
+            seq,
+            attnets,
+            syncnets: ssz.get(16).copied(),
+            custody_group_count: ssz.get(17..25).map(le_u64),
+        };
         if let Some(entry) = self.peers.get_mut(&peer) {
             entry.metadata_seq = Some(seq);
             self.emit(NetworkEvent::PeerMetadata { peer, metadata });

@@ -121,8 +121,7 @@ impl Network {
         let now = Instant::now();
         let mut dials = Dials::new(statics, now);
         for record in &bootnodes {
-            let digest = crate::enr::fork_digest(&enr);
-            if discovery::suits(record, digest, None)
+            if discovery.suits(record, None)
                 && let Some(candidate) = discovery::candidate(record, true)
             {
                 dials.offer(candidate, now);
@@ -195,7 +194,13 @@ async fn start_discovery(
         udp: config.advertised.udp_port,
     };
     let local = &config.local;
-    let fields = Fields { eth2: Some(local.eth2), attnets: local.attnets, syncnets: local.syncnets };
+    let fields = Fields {
+        eth2: Some(local.eth2),
+        attnets: local.attnets,
+        syncnets: local.syncnets,
+        custody_group_count: local.custody_group_count,
+        next_fork_digest: local.next_fork_digest,
+    };
     Discovery::start(Settings {
         key: &config.secret_key,
         listen: SocketAddr::new(config.listen_address, config.udp_port),
@@ -203,6 +208,7 @@ async fn start_discovery(
         fields: Some(fields),
         bootnodes,
         enabled: config.discovery,
+        custody: config.custody,
     })
     .await
 }

@@ -139,11 +139,12 @@ impl Wire {
                     gossip.report_message_validation_result(&message_id, &source, ignore);
                 }
             }
+            gossipsub::Event::Subscribed { .. } => self.metrics.topics("joined"),
+            gossipsub::Event::Unsubscribed { .. } => self.metrics.topics("left"),
             gossipsub::Event::GossipsubNotSupported { peer_id } => {
                 tracing::debug!(%peer_id, "peer does not speak gossipsub");
             }
             gossipsub::Event::SlowPeer { peer_id, .. } => tracing::debug!(%peer_id, "peer is slow"),
-            _ => {}
         }
     }
 }

@@ -11,13 +11,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use crate::behaviour::{Behaviour, BehaviourEvent};
-use crate::command::Command;
+use crate::command::{Announcement, Command};
 use crate::config::{Config, LocalState};
 use crate::dials::{self, Dials};
 use crate::discovery::{Discovery, Found};
+use crate::enr::Fields;
 use crate::event::{NetworkEvent, ResponseFailure, Verdict, goodbye};
 use crate::gossip::config::{GRAYLIST_THRESHOLD, topic_score_params};
 use crate::gossip::message_id::MessageId;
+use crate::gossip::topic::Topic;
 use crate::metrics::Metrics;
 use crate::peers::{BAN_SCORE, PeerBook};
 use crate::reqresp::peer_streams::OutboundId;
@@ -155,7 +157,7 @@ impl Wire {
 
     /// Sends our status, if we have one.
     pub(crate) fn greet(&mut self, peer: PeerId) {
-        if let Some(status) = self.local.status.clone() {
+        if let Some(status) = self.local.full_status() {
             self.ask(peer, Method::Status, status, Purpose::Status);
         }
     }
@@ -223,10 +225,12 @@ impl Wire {
                 self.local.attnets = attnets;
                 self.local.syncnets = syncnets;
             }
+            Command::SetEarliestSlot(slot) => self.local.earliest_available_slot = slot,
+            Command::Announce(announcement) => self.announce(&announcement),
             Command::UpdateEnr { eth2, attnets, syncnets } => {
-                if self.discovery.update(eth2, attnets, syncnets) {
-                    self.emit_local_enr();
-                }
+                let old = self.discovery.fields();
+                let syncnets = syncnets.unwrap_or(old.syncnets);
+                self.update_record(Fields { eth2: Some(eth2), attnets, syncnets, ..old });
             }
             Command::Disconnect { peer, reason } => self.leave(peer, reason),
             Command::ReportPeer { peer, delta, why } => self.report(peer, delta, why),
@@ -239,9 +243,35 @@ impl Wire {
         }
     }
 
+    fn announce(&mut self, announcement: &Announcement) {
+        let Announcement { attnets, syncnets, eth2, .. } = *announcement;
+        self.local.metadata_seq = announcement.metadata_seq;
+        self.local.attnets = attnets;
+        self.local.syncnets = syncnets;
+        let custody = announcement.custody_group_count.or(self.local.custody_group_count);
+        self.local.custody_group_count = custody;
+        let old = self.discovery.fields();
+        let next_fork_digest = announcement.next_fork_digest.or(old.next_fork_digest);
+        let eth2 = Some(eth2);
+        self.update_record(Fields {
+            eth2,
+            attnets,
+            syncnets,
+            custody_group_count: custody,
+            next_fork_digest,
+        });
+    }
+
+    fn update_record(&mut self, fields: Fields) {
+        if self.discovery.update(fields) {
+            self.emit_local_enr();
+        }
+    }
+
     fn subscribe(&mut self, name: String) {
+        let kind = Topic::parse(&name).map(|(_, topic)| topic);
         let topic = IdentTopic::new(name);
-        let params = topic_score_params(&self.config.gossip);
+        let params = topic_score_params(&self.config.gossip, kind);
         let gossip = &mut self.swarm.behaviour_mut().gossip;
         if let Err(error) = gossip.set_topic_params(topic.clone(), params) {
             tracing::warn!(%topic, error, "no score parameters for this topic");

@@ -93,7 +93,7 @@ impl Bridge {
                     return self.mailbox.urgent_waiting(Urgent::Gone(number));
                 }
             }
-            NetworkEvent::PeerStatus { peer, status } => return self.status(peer, &status),
+            NetworkEvent::PeerStatus { peer, status, .. } => return self.status(peer, &status),
             NetworkEvent::InboundRequest { inbound_id, protocol, ssz, .. } => {
                 self.serve.answer(inbound_id, protocol, ssz);
             }

@@ -9,10 +9,12 @@ use libp2p::gossipsub::{
 
 use super::message_id::{message_id, topic_digest};
 use super::snappy::Snappy;
+use super::topic::Topic;
 use crate::config::{Config, GossipParams, max_compressed_len, max_message_size};
 
-/// Topics of one peer. A node on every subnet has about 210; around a fork it has them twice.
-const TOPICS_MAX: usize = 1024;
+/// Topics of one peer. A node on every subnet of Fulu has 206; around a change of the digest it has them twice, and
+/// four times if the digest changes every epoch.
+pub(crate) const TOPICS_MAX: usize = 1024;
 /// Longest topic, bytes.
 const TOPIC_LEN_MAX: usize = 128;
 /// All subscriptions and control messages of one RPC. The library's 16 KiB cannot hold the greeting of a
@@ -21,6 +23,11 @@ const CONTROL_SIZE_MAX: usize = 1024 * 1024;
 
 /// Below this score a peer is not heard at all, and the peer book sends it away.
 pub(crate) const GRAYLIST_THRESHOLD: f64 = -16_000.0;
+
+/// What all topics together may add to a peer's score.
+const TOPIC_SCORE_CAP: f64 = 50.0;
+/// What an invalid message costs, times their number squared, in every topic alike.
+const INVALID_PENALTY: f64 = -70.0;
 
 /// Lets peers subscribe to well-formed topics only.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,7 +50,7 @@ pub(crate) fn behaviour(config: &Config) -> Result<Gossip, String> {
         max_subscribed_topics: TOPICS_MAX,
         max_subscriptions_per_request: TOPICS_MAX,
     };
-    let snappy = Snappy::new(config.max_payload_size);
+    let snappy = Snappy::new(config.max_payload_size, config.gossip.payloads);
     // StrictNoSign: no author, no sequence number, no signature.
     let mut gossip = Gossip::new_with_subscription_filter_and_transform(
         MessageAuthenticity::Anonymous,
@@ -108,7 +115,7 @@ fn score_params(params: &GossipParams) -> PeerScoreParams {
         gossipsub::score_parameter_decay_with_base(over, decay_interval, 0.01)
     };
     PeerScoreParams {
-        topic_score_cap: 50.0,
+        topic_score_cap: TOPIC_SCORE_CAP,
         app_specific_weight: 1.0,
         // Many peers behind one address are normal on loopback and private networks.
         ip_colocation_factor_weight: if params.ip_colocation_max.is_some() { -50.0 } else { 0.0 },
@@ -124,10 +131,26 @@ fn score_params(params: &GossipParams) -> PeerScoreParams {
     }
 }
 
+/// What a topic weighs. Topics that come in large numbers or are silent most of the time weigh less, so that a peer
+/// gains as much by one kind as by another.
+fn topic_weight(topic: Option<Topic>) -> f64 {
+    match topic {
+        Some(Topic::SyncCommittee(_) | Topic::BlobSidecar(_)) => 0.1,
+        Some(Topic::DataColumnSidecar(_)) => 0.02,
+        Some(Topic::BlsToExecutionChange) => 0.05,
+        Some(Topic::LightClientFinalityUpdate | Topic::LightClientOptimisticUpdate) => 0.05,
+        _ => 0.5,
+    }
+}
+
 /// Score parameters of a subscribed topic: deliveries count a little for a peer, invalid messages heavily
 /// against it. Missing deliveries (P3) are not punished: with few peers and few validators a silent mesh
 /// is normal, and a wrong guess of the message rate would take honest peers away.
-pub(crate) fn topic_score_params(params: &GossipParams) -> TopicScoreParams {
+///
+/// Bounds: one topic gives 32 times its weight at most, all topics together [`TOPIC_SCORE_CAP`]. Invalid messages cost the same in every topic, [`INVALID_PENALTY`] times their number squared,
+/// so that sixteen of them bring a peer to where it is not heard.
+pub(crate) fn topic_score_params(params: &GossipParams, topic: Option<Topic>) -> TopicScoreParams {
+    let weight = topic_weight(topic);
     let slot = Duration::from_millis(params.slot_ms.max(1));
     let epoch = slot * u32::try_from(params.slots_per_epoch).unwrap_or(32);
     let decay_interval = slot.max(Duration::from_secs(1));
@@ -136,7 +159,7 @@ pub(crate) fn topic_score_params(params: &GossipParams) -> TopicScoreParams {
         gossipsub::score_parameter_decay_with_base(over, decay_interval, 0.01)
     };
     TopicScoreParams {
-        topic_weight: 0.5,
+        topic_weight: weight,
         time_in_mesh_weight: 0.03,
         time_in_mesh_quantum: slot,
         time_in_mesh_cap: 300.0,
@@ -145,7 +168,7 @@ pub(crate) fn topic_score_params(params: &GossipParams) -> TopicScoreParams {
         first_message_deliveries_cap: 23.0,
         mesh_message_deliveries_weight: 0.0,
         mesh_failure_penalty_weight: 0.0,
-        invalid_message_deliveries_weight: -140.0,
+        invalid_message_deliveries_weight: INVALID_PENALTY / weight,
         invalid_message_deliveries_decay: decay(epoch * 50),
         ..TopicScoreParams::default()
     }
@@ -156,6 +179,34 @@ mod tests {
     use super::*;
     use crate::key::SecretKey;
 
+    /// A topic of each weight, and one that is no topic of ours.
+    fn kinds() -> [Option<Topic>; 7] {
+        [
+            None,
+            Some(Topic::BeaconBlock),
+            Some(Topic::Attestation(3)),
+            Some(Topic::SyncCommittee(1)),
+            Some(Topic::BlobSidecar(0)),
+            Some(Topic::DataColumnSidecar(5)),
+            Some(Topic::LightClientFinalityUpdate),
+        ]
+    }
+
+    #[test]
+    fn an_invalid_message_costs_the_same_in_every_topic_and_no_topic_can_outweigh_it() {
+        for topic in kinds() {
+            let params = topic_score_params(&GossipParams::default(), topic);
+            let penalty = params.topic_weight * params.invalid_message_deliveries_weight;
+            assert!((penalty - INVALID_PENALTY).abs() < 1e-9, "{topic:?}");
+            let most = params.time_in_mesh_weight * params.time_in_mesh_cap
+                + params.first_message_deliveries_weight * params.first_message_deliveries_cap;
+            assert!(params.topic_weight * most <= TOPIC_SCORE_CAP / 3.0, "{topic:?}");
+        }
+        // Sixteen invalid messages outweigh the best score there is.
+        const { assert!(16.0 * 16.0 * INVALID_PENALTY + TOPIC_SCORE_CAP < GRAYLIST_THRESHOLD) };
+        const { assert!(15.0 * 15.0 * INVALID_PENALTY > GRAYLIST_THRESHOLD) };
+    }
+
     #[test]
     fn the_library_accepts_our_parameters_for_short_and_long_slots() {
         for (slot_ms, slots_per_epoch) in [(12_000, 32), (6_000, 8), (300, 8)] {
@@ -165,7 +216,9 @@ mod tests {
             config.gossip.ip_colocation_max = Some(8);
             assert!(behaviour(&config).is_ok());
             assert!(score_params(&config.gossip).validate().is_ok());
-            assert!(topic_score_params(&config.gossip).validate().is_ok());
+            for topic in kinds() {
+                assert!(topic_score_params(&config.gossip, topic).validate().is_ok());
+            }
         }
     }
 

@@ -78,6 +78,15 @@ mod tests {
     }
 
     #[test]
+    fn ids_of_both_rules_are_those_of_an_independent_computation() {
+        let topic = "/eth2/afcaaba0/sync_committee_2/ssz_snappy";
+        let data: Vec<u8> = (0..144).collect();
+        let id = |phase0| message_id([1, 0, 0, 0], phase0, topic, &data).to_string();
+        assert_eq!(id(Some(DIGEST)), "0xc11e4110d689e2527d3a73e74c8dc1687417ed8a");
+        assert_eq!(id(Some([0xaf, 0xca, 0xab, 0xa0])), "0x353cfa5ab751fbaf2caf6111a0a5e76d97b2efbd");
+    }
+
+    #[test]
     fn only_well_formed_topics_have_a_digest() {
         assert_eq!(topic_digest(TOPIC), Some(DIGEST));
         for bad in [

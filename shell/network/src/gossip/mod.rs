@@ -4,4 +4,6 @@
 
 pub(crate) mod config;
 pub(crate) mod message_id;
+pub(crate) mod sizes;
 pub(crate) mod snappy;
+pub(crate) mod topic;

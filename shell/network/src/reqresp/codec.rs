@@ -11,7 +11,8 @@ use std::io::{self, Read, Write};
 use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use thiserror::Error;
 
-use super::protocol::{Bounds, Protocol};
+use super::protocol::Protocol;
+use super::sizes::Bounds;
 use crate::config::{RequestLimits, max_compressed_len};
 
 /// Longest error message, bytes: `List[Byte, 256]`.
@@ -106,18 +107,17 @@ pub(crate) async fn write_request<S>(stream: &mut S, protocol: Protocol, ssz: &[
 where
     S: AsyncWrite + Unpin,
 {
-    // Method::Metadata has no content at all, not even a zero length.
-    if protocol.method != super::protocol::Method::Metadata {
-        stream.write_all(&encode_payload(ssz)).await?;
+    if !protocol.method.is_asked_without_content() {
+        stream.write_all(&encode_payload(protocol.cut(ssz))).await?;
     }
     stream.close().await
 }
 
-/// Reads the next chunk; `None` at a clean end of the stream.
+/// Reads the next chunk; `None` at a clean end of the stream. `success` are the bounds of a successful one.
 pub(crate) async fn read_chunk<S>(
     stream: &mut S,
     protocol: Protocol,
-    max_payload_size: usize,
+    success: Bounds,
 ) -> Result<Option<Chunk>, CodecError>
 where
     S: AsyncRead + Unpin,
@@ -137,7 +137,7 @@ where
         stream.read_exact(&mut digest).await?;
         context = Some(digest);
     }
-    let ssz = read_payload(stream, protocol.response_bounds(max_payload_size)).await?;
+    let ssz = read_payload(stream, success).await?;
     Ok(Some(Chunk::Success { context, ssz }))
 }
 
@@ -226,8 +226,12 @@ mod tests {
     const PING: Protocol = Protocol { method: Method::Ping, version: 1 };
     const MAX: usize = 1 << 20;
 
+    fn bounds(protocol: Protocol) -> Bounds {
+        protocol.response_bounds(&RequestLimits::default(), MAX)
+    }
+
     fn chunk(bytes: &[u8], protocol: Protocol) -> Result<Option<Chunk>, CodecError> {
-        block_on(read_chunk(&mut Cursor::new(bytes), protocol, MAX))
+        block_on(read_chunk(&mut Cursor::new(bytes), protocol, bounds(protocol)))
     }
 
     fn request(bytes: &[u8], protocol: Protocol) -> Result<Vec<u8>, CodecError> {
@@ -250,12 +254,51 @@ mod tests {
                 let mut bytes = encode_chunk(Some([1, 2, 3, 4]), &ssz);
                 bytes.extend(encode_error(3, "no more"));
                 let mut stream = Cursor::new(bytes);
-                let first = block_on(read_chunk(&mut stream, BLOCKS, MAX)).unwrap();
+                let first = block_on(read_chunk(&mut stream, BLOCKS, bounds(BLOCKS))).unwrap();
                 assert_eq!(first, Some(Chunk::Success { context: Some([1, 2, 3, 4]), ssz }));
-                let second = block_on(read_chunk(&mut stream, BLOCKS, MAX)).unwrap();
+                let second = block_on(read_chunk(&mut stream, BLOCKS, bounds(BLOCKS))).unwrap();
                 assert_eq!(second, Some(Chunk::Error { code: 3, message: "no more".into() }));
-                assert_eq!(block_on(read_chunk(&mut stream, BLOCKS, MAX)).unwrap(), None);
+                assert_eq!(block_on(read_chunk(&mut stream, BLOCKS, bounds(BLOCKS))).unwrap(), None);
             }
+        }
+    }
+
+    #[test]
+    fn chunks_of_several_forks_come_back_each_with_its_digest() {
+        let schedule = crate::forks::tests::schedule();
+        let mut sent = Vec::new();
+        let mut bytes = Vec::new();
+        for (index, period) in schedule.periods().iter().enumerate() {
+            let ssz = noise(100 + 40_000 * index);
+            bytes.extend(encode_chunk(Some(period.digest.0), &ssz));
+            sent.push((period.fork, ssz));
+        }
+        let mut stream = Cursor::new(bytes);
+        for (fork, expected) in sent {
+            let read = block_on(read_chunk(&mut stream, BLOCKS, bounds(BLOCKS))).unwrap();
+            let Some(Chunk::Success { context, ssz }) = read else { panic!("{read:?}") };
+            assert_eq!((schedule.fork_of_chunk(BLOCKS, context), ssz), (Some(fork), expected));
+        }
+        assert_eq!(block_on(read_chunk(&mut stream, BLOCKS, bounds(BLOCKS))).unwrap(), None);
+    }
+
+    #[test]
+    fn a_sidecar_has_its_exact_length_and_a_status_that_of_its_version() {
+        let blobs = Protocol { method: Method::BlobsByRange, version: 1 };
+        let sizes = RequestLimits::default().sizes;
+        let whole = encode_chunk(Some([1; 4]), &noise(sizes.blob_sidecar_len));
+        assert!(matches!(chunk(&whole, blobs), Ok(Some(Chunk::Success { .. }))));
+        let longer = encode_chunk(Some([1; 4]), &noise(sizes.blob_sidecar_len + 1));
+        assert!(matches!(chunk(&longer, blobs), Err(CodecError::Length(_))));
+        let old = Protocol { method: Method::Status, version: 1 };
+        let new = Protocol { method: Method::Status, version: 2 };
+        assert!(matches!(chunk(&encode_chunk(None, &[5; 84]), new), Err(CodecError::Length(84))));
+        assert!(chunk(&encode_chunk(None, &[5; 92]), new).is_ok());
+        // The same request goes out under either version, each with its own fields.
+        for (protocol, len) in [(old, 84), (new, 92)] {
+            let mut stream = Cursor::new(Vec::new());
+            block_on(write_request(&mut stream, protocol, &[5; 92])).unwrap();
+            assert_eq!(request(&stream.into_inner(), protocol).unwrap(), vec![5; len]);
         }
     }
 

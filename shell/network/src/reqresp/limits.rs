@@ -60,8 +60,7 @@ impl PeerLimits {
 
     /// How long a request must wait before it is served.
     pub(crate) fn reserve(&self, method: Method, ssz: &[u8], limits: &RequestLimits) -> Duration {
-        let quota = if method.is_list() { limits.blocks } else { limits.small };
-        let cost = method.items(ssz, limits);
+        let (quota, cost) = (method.quota(limits), method.items(ssz, limits));
         self.with(|usage| usage.buckets[method as usize].reserve(quota, cost, Instant::now()))
     }
 }
@@ -100,5 +99,27 @@ mod tests {
         assert!(peer.open(Method::Status, &limits).is_some());
         drop(first);
         assert!(peer.open(Method::Ping, &limits).is_some());
+    }
+
+    #[test]
+    fn blobs_and_columns_have_quotas_of_their_own_by_the_sidecars_asked_for() {
+        let limits = RequestLimits {
+            blobs: Quota { tokens: 90, per_ms: 10_000 },
+            columns: Quota { tokens: 1000, per_ms: 10_000 },
+            ..RequestLimits::default()
+        };
+        let peer = PeerLimits::default();
+        let range = |count: u64| [9u64.to_le_bytes(), count.to_le_bytes()].concat();
+        let columns = |count| [&range(count)[..], &20u32.to_le_bytes(), &[0; 8 * 50]].concat();
+        // Ten blocks of nine blobs, and twenty slots of fifty columns, are what each bucket holds.
+        assert_eq!(peer.reserve(Method::BlobsByRange, &range(10), &limits), Duration::ZERO);
+        assert_eq!(peer.reserve(Method::ColumnsByRange, &columns(20), &limits), Duration::ZERO);
+        let wait = peer.reserve(Method::BlobsByRange, &range(1), &limits);
+        assert!((900..=1000).contains(&wait.as_millis()), "{wait:?}");
+        let wait = peer.reserve(Method::ColumnsByRange, &columns(10), &limits);
+        assert!((4_900..=5_000).contains(&wait.as_millis()), "{wait:?}");
+        // By root, and blocks, have other buckets.
+        assert_eq!(peer.reserve(Method::BlobsByRoot, &[0; 40 * 9], &limits), Duration::ZERO);
+        assert_eq!(peer.reserve(Method::BlocksByRoot, &[0; 32 * 128], &limits), Duration::ZERO);
     }
 }

@@ -8,4 +8,5 @@ pub(crate) mod limits;
 pub(crate) mod peer_streams;
 pub(crate) mod protocol;
 pub(crate) mod replies;
+pub(crate) mod sizes;
 pub(crate) mod streams;

@@ -162,6 +162,12 @@ impl PeerStreams {
         self.failed.push_back(FromStreams::Failed { id: ask.id, failure });
     }
 
+    /// The versions of a method that we speak, newest first.
+    fn offer(&self, method: Method) -> Vec<Protocol> {
+        let spoken = &self.rules.limits.protocols;
+        method.versions().iter().copied().filter(|protocol| spoken.contains(protocol)).collect()
+    }
+
     fn next_ask(&mut self) -> Option<Ask> {
         let max = self.rules.limits.outbound_concurrent_max;
         let index = self.waiting.iter().position(|ask| self.asking[ask.method as usize] < max)?;
@@ -178,7 +184,8 @@ impl ConnectionHandler for PeerStreams {
     type OutboundOpenInfo = Ask;
 
     fn listen_protocol(&self) -> SubstreamProtocol<Offer, ()> {
-        SubstreamProtocol::new(Offer(Protocol::all().collect()), ()).with_timeout(self.rules.deadline())
+        let spoken = self.rules.limits.protocols.iter().copied().collect();
+        SubstreamProtocol::new(Offer(spoken), ()).with_timeout(self.rules.deadline())
     }
 
     fn connection_keep_alive(&self) -> bool {
@@ -189,6 +196,8 @@ impl ConnectionHandler for PeerStreams {
     fn on_behaviour_event(&mut self, ask: Ask) {
         if self.waiting.len() >= self.rules.limits.outbound_queue_max {
             self.fail(&ask, ResponseFailure::Overloaded);
+        } else if self.offer(ask.method).is_empty() {
+            self.fail(&ask, ResponseFailure::Unsupported);
         } else {
             self.waiting.push_back(ask);
         }
@@ -231,7 +240,7 @@ impl ConnectionHandler for PeerStreams {
             }
             if let Some(ask) = self.next_ask() {
                 self.asking[ask.method as usize] += 1;
-                let offer = Offer(ask.method.versions().to_vec());
+                let offer = Offer(self.offer(ask.method));
                 let protocol = SubstreamProtocol::new(offer, ask).with_timeout(self.rules.deadline());
                 return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
             }

@@ -1,8 +1,11 @@
-//! Methods, their versions and wire names, and the size bounds of their SSZ types.
+//! Methods, their versions and their names on the wire.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::config::RequestLimits;
+use types::ForkName;
+
+use crate::forks::ForkSchedule;
 
 /// Response codes (`result` bytes).
 pub mod code {
@@ -29,44 +32,128 @@ pub enum Method {
     BlocksByRange,
     /// Blocks by root.
     BlocksByRoot,
+    /// A block and its ancestors (Fulu).
+    BlocksByHead,
+    /// Blob sidecars of a slot range (Deneb).
+    BlobsByRange,
+    /// Blob sidecars by block root and index (Deneb).
+    BlobsByRoot,
+    /// Data column sidecars of a slot range (Fulu).
+    ColumnsByRange,
+    /// Data column sidecars by block root and index (Fulu).
+    ColumnsByRoot,
+    /// `LightClientBootstrap` of a block (Altair).
+    LightClientBootstrap,
+    /// `LightClientUpdate`s of a range of sync committee periods (Altair).
+    LightClientUpdates,
+    /// The latest `LightClientFinalityUpdate` (Altair).
+    LightClientFinality,
+    /// The latest `LightClientOptimisticUpdate` (Altair).
+    LightClientOptimistic,
 }
 
 impl Method {
-    /// How many there are: tables are indexed by `method as usize`.
-    pub(crate) const COUNT: usize = 6;
+    /// Every method, in the order of their numbers.
+    pub const ALL: [Self; 15] = [
+        Self::Status,
+        Self::Goodbye,
+        Self::Ping,
+        Self::Metadata,
+        Self::BlocksByRange,
+        Self::BlocksByRoot,
+        Self::BlocksByHead,
+        Self::BlobsByRange,
+        Self::BlobsByRoot,
+        Self::ColumnsByRange,
+        Self::ColumnsByRoot,
+        Self::LightClientBootstrap,
+        Self::LightClientUpdates,
+        Self::LightClientFinality,
+        Self::LightClientOptimistic,
+    ];
 
-    /// Versions that we speak, newest first: the order of negotiation.
+    /// How many there are: tables are indexed by `method as usize`.
+    pub(crate) const COUNT: usize = Self::ALL.len();
+
+    /// Versions that there are, newest first: the order of negotiation. Which of them are spoken stands in
+    /// [`crate::RequestLimits::protocols`].
     pub fn versions(self) -> &'static [Protocol] {
-        const fn p(method: Method, version: u8) -> Protocol {
-            Protocol { method, version }
+        macro_rules! versions {
+            ($($name:ident: $($version:literal)+;)*) => {
+                match self {
+                    $(Self::$name => const { &[$(Protocol { method: Self::$name, version: $version }),+] },)*
+                }
+            };
         }
+        versions! {
+            Status: 2 1;
+            Goodbye: 1;
+            Ping: 1;
+            Metadata: 3 2 1;
+            BlocksByRange: 2 1;
+            BlocksByRoot: 2 1;
+            BlocksByHead: 1;
+            BlobsByRange: 1;
+            BlobsByRoot: 1;
+            ColumnsByRange: 1;
+            ColumnsByRoot: 1;
+            LightClientBootstrap: 1;
+            LightClientUpdates: 1;
+            LightClientFinality: 1;
+            LightClientOptimistic: 1;
+        }
+    }
+
+    /// The specification's name.
+    pub fn name(self) -> &'static str {
         match self {
-            // Version 2 is reserved for Fulu, whose Status has one field more.
-            Self::Status => const { &[p(Self::Status, 1)] },
-            Self::Goodbye => const { &[p(Self::Goodbye, 1)] },
-            Self::Ping => const { &[p(Self::Ping, 1)] },
-            Self::Metadata => const { &[p(Self::Metadata, 2), p(Self::Metadata, 1)] },
-            Self::BlocksByRange => const { &[p(Self::BlocksByRange, 2), p(Self::BlocksByRange, 1)] },
-            Self::BlocksByRoot => const { &[p(Self::BlocksByRoot, 2), p(Self::BlocksByRoot, 1)] },
+            Self::Status => "status",
+            Self::Goodbye => "goodbye",
+            Self::Ping => "ping",
+            Self::Metadata => "metadata",
+            Self::BlocksByRange => "beacon_blocks_by_range",
+            Self::BlocksByRoot => "beacon_blocks_by_root",
+            Self::BlocksByHead => "beacon_blocks_by_head",
+            Self::BlobsByRange => "blob_sidecars_by_range",
+            Self::BlobsByRoot => "blob_sidecars_by_root",
+            Self::ColumnsByRange => "data_column_sidecars_by_range",
+            Self::ColumnsByRoot => "data_column_sidecars_by_root",
+            Self::LightClientBootstrap => "light_client_bootstrap",
+            Self::LightClientUpdates => "light_client_updates_by_range",
+            Self::LightClientFinality => "light_client_finality_update",
+            Self::LightClientOptimistic => "light_client_optimistic_update",
         }
+    }
+
+    /// The first fork with objects of the kind that the method asks for.
+    pub fn first_fork(self) -> ForkName {
+        match self {
+            Self::Status | Self::Goodbye | Self::Ping | Self::Metadata => ForkName::Phase0,
+            Self::BlocksByRange | Self::BlocksByRoot | Self::BlocksByHead => ForkName::Phase0,
+            Self::LightClientBootstrap
+            | Self::LightClientUpdates
+            | Self::LightClientFinality
+            | Self::LightClientOptimistic => ForkName::Altair,
+            Self::BlobsByRange | Self::BlobsByRoot => ForkName::Deneb,
+            Self::ColumnsByRange | Self::ColumnsByRoot => ForkName::Fulu,
+        }
+    }
+
+    /// Whether the node answers it; the others the shell answers by itself.
+    pub(crate) fn is_for_node(self) -> bool {
+        !matches!(self, Self::Status | Self::Goodbye | Self::Ping | Self::Metadata)
+    }
+
+    /// Whether the method serves light clients.
+    pub fn is_for_light_clients(self) -> bool {
+        self.first_fork() == ForkName::Altair
     }
 
     /// Whether the answer is a list, each item in a chunk of its own.
     pub(crate) fn is_list(self) -> bool {
-        matches!(self, Self::BlocksByRange | Self::BlocksByRoot)
-    }
-
-    /// How many items a well-formed request asks for, at least 1 and at most `MAX_REQUEST_BLOCKS`.
-    pub(crate) fn items(self, ssz: &[u8], limits: &RequestLimits) -> u64 {
-        let asked = match self {
-            Self::BlocksByRange => {
-                let count = ssz.get(8..16).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
-                count.map_or(0, u64::from_le_bytes)
-            }
-            Self::BlocksByRoot => ssz.len() as u64 / 32,
-            _ => 1,
-        };
-        asked.clamp(1, limits.blocks_max.max(1))
+        use Method::*;
+        self.is_for_node()
+            && !matches!(self, LightClientBootstrap | LightClientFinality | LightClientOptimistic)
     }
 }
 
@@ -79,79 +166,78 @@ pub struct Protocol {
     pub version: u8,
 }
 
-/// Inclusive bounds of an SSZ length, and the step its items have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    pub(crate) min: usize,
-    pub(crate) max: usize,
-    pub(crate) step: usize,
-}
-
-impl Bounds {
-    pub(crate) const fn exactly(len: usize) -> Self {
-        Self { min: len, max: len, step: 1 }
-    }
-
-    pub(crate) const fn up_to(max: usize) -> Self {
-        Self { min: 0, max, step: 1 }
-    }
-
-    pub(crate) fn allow(self, len: u64) -> bool {
-        (self.min as u64..=self.max as u64).contains(&len) && len.is_multiple_of(self.step as u64)
-    }
+/// The text of a protocol id.
+macro_rules! id {
+    ($name:literal, $version:literal) => {
+        concat!("/eth2/beacon_chain/req/", $name, "/", $version, "/ssz_snappy")
+    };
 }
 
 impl Protocol {
-    /// Every protocol we answer.
-    pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
-        use Method::*;
-        let methods = [Status, Goodbye, Ping, Metadata, BlocksByRange, BlocksByRoot];
-        methods.into_iter().flat_map(|method| method.versions().iter().copied())
+    /// Every protocol that there is.
+    pub fn all() -> impl Iterator<Item = Self> + Clone {
+        Method::ALL.into_iter().flat_map(|method| method.versions().iter().copied())
+    }
+
+    /// What a node speaks that serves blocks alone, up to Altair.
+    pub fn basic() -> BTreeSet<Self> {
+        let basic = |protocol: &Self| {
+            let newer =
+                matches!((protocol.method, protocol.version), (Method::Status, 2) | (Method::Metadata, 3));
+            protocol.method <= Method::BlocksByRoot && !newer
+        };
+        Self::all().filter(basic).collect()
+    }
+
+    /// What a full node of a network speaks, by the forks that are scheduled: blobs from Deneb on; columns, blocks
+    /// by head, `Status` 2 and `MetaData` 3 from Fulu on. Methods for light clients are for a node to add.
+    pub fn scheduled(schedule: &ForkSchedule) -> BTreeSet<Self> {
+        let mut protocols = Self::basic();
+        let full = Self::all().filter(|protocol| !protocol.method.is_for_light_clients());
+        protocols.extend(full.filter(|protocol| schedule.is_scheduled(protocol.since())));
+        protocols
+    }
+
+    /// The fork that brought the protocol.
+    pub fn since(self) -> ForkName {
+        match (self.method, self.version) {
+            (Method::Status, 2) | (Method::Metadata, 3) | (Method::BlocksByHead, _) => ForkName::Fulu,
+            (Method::Metadata | Method::BlocksByRange | Method::BlocksByRoot, 2) => ForkName::Altair,
+            _ => self.method.first_fork(),
+        }
     }
 
     /// The protocol id for multistream-select.
     pub fn id(self) -> &'static str {
         match (self.method, self.version) {
-            (Method::Status, _) => "/eth2/beacon_chain/req/status/1/ssz_snappy",
-            (Method::Goodbye, _) => "/eth2/beacon_chain/req/goodbye/1/ssz_snappy",
-            (Method::Ping, _) => "/eth2/beacon_chain/req/ping/1/ssz_snappy",
-            (Method::Metadata, 1) => "/eth2/beacon_chain/req/metadata/1/ssz_snappy",
-            (Method::Metadata, _) => "/eth2/beacon_chain/req/metadata/2/ssz_snappy",
-            (Method::BlocksByRange, 1) => "/eth2/beacon_chain/req/beacon_blocks_by_range/1/ssz_snappy",
-            (Method::BlocksByRange, _) => "/eth2/beacon_chain/req/beacon_blocks_by_range/2/ssz_snappy",
-            (Method::BlocksByRoot, 1) => "/eth2/beacon_chain/req/beacon_blocks_by_root/1/ssz_snappy",
-            (Method::BlocksByRoot, _) => "/eth2/beacon_chain/req/beacon_blocks_by_root/2/ssz_snappy",
+            (Method::Status, 1) => id!("status", 1),
+            (Method::Status, _) => id!("status", 2),
+            (Method::Goodbye, _) => id!("goodbye", 1),
+            (Method::Ping, _) => id!("ping", 1),
+            (Method::Metadata, 1) => id!("metadata", 1),
+            (Method::Metadata, 2) => id!("metadata", 2),
+            (Method::Metadata, _) => id!("metadata", 3),
+            (Method::BlocksByRange, 1) => id!("beacon_blocks_by_range", 1),
+            (Method::BlocksByRange, _) => id!("beacon_blocks_by_range", 2),
+            (Method::BlocksByRoot, 1) => id!("beacon_blocks_by_root", 1),
+            (Method::BlocksByRoot, _) => id!("beacon_blocks_by_root", 2),
+            (Method::BlocksByHead, _) => id!("beacon_blocks_by_head", 1),
+            (Method::BlobsByRange, _) => id!("blob_sidecars_by_range", 1),
+            (Method::BlobsByRoot, _) => id!("blob_sidecars_by_root", 1),
+            (Method::ColumnsByRange, _) => id!("data_column_sidecars_by_range", 1),
+            (Method::ColumnsByRoot, _) => id!("data_column_sidecars_by_root", 1),
+            (Method::LightClientBootstrap, _) => id!("light_client_bootstrap", 1),
+            (Method::LightClientUpdates, _) => id!("light_client_updates_by_range", 1),
+            (Method::LightClientFinality, _) => id!("light_client_finality_update", 1),
+            (Method::LightClientOptimistic, _) => id!("light_client_optimistic_update", 1),
         }
     }
 
     /// Whether successful chunks begin with a fork digest.
     pub fn has_context(self) -> bool {
-        self.method.is_list() && self.version >= 2
-    }
-
-    /// Bounds of the request; `None` if the method has no request content.
-    pub(crate) fn request_bounds(self, limits: &RequestLimits) -> Option<Bounds> {
-        let roots_max = usize::try_from(limits.blocks_max).unwrap_or(1024).saturating_mul(32);
         match self.method {
-            Method::Status => Some(Bounds::exactly(84)),
-            Method::Goodbye | Method::Ping => Some(Bounds::exactly(8)),
-            Method::Metadata => None,
-            Method::BlocksByRange => Some(Bounds::exactly(24)),
-            Method::BlocksByRoot => Some(Bounds { min: 0, max: roots_max, step: 32 }),
-        }
-    }
-
-    /// Bounds of one successful chunk of the response.
-    pub(crate) fn response_bounds(self, max_payload_size: usize) -> Bounds {
-        match (self.method, self.version) {
-            (Method::Status, _) => Bounds::exactly(84),
-            (Method::Goodbye | Method::Ping, _) => Bounds::exactly(8),
-            (Method::Metadata, 1) => Bounds::exactly(16),
-            (Method::Metadata, _) => Bounds::exactly(17),
-            // A SignedBeaconBlock begins with an offset and a signature; the node knows the rest.
-            (Method::BlocksByRange | Method::BlocksByRoot, _) => {
-                Bounds { min: 100, max: max_payload_size, step: 1 }
-            }
+            Method::BlocksByRange | Method::BlocksByRoot => self.version >= 2,
+            method => method.is_for_node(),
         }
     }
 }
@@ -171,24 +257,47 @@ impl fmt::Display for Protocol {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::{Root, Spec};
 
     #[test]
-    fn every_protocol_has_its_own_id_and_status_2_is_not_offered() {
-        let ids: std::collections::BTreeSet<_> = Protocol::all().map(Protocol::id).collect();
-        assert_eq!(ids.len(), 9);
-        assert!(!ids.iter().any(|id| id.contains("status/2")));
+    fn every_protocol_has_its_own_id_with_its_name_and_version() {
+        let ids: BTreeSet<_> = Protocol::all().map(Protocol::id).collect();
+        assert_eq!((ids.len(), Protocol::all().count()), (20, 20));
         for protocol in Protocol::all() {
-            assert!(protocol.id().contains(&format!("/{}/ssz_snappy", protocol.version)));
+            let (name, version) = (protocol.method.name(), protocol.version);
+            assert_eq!(protocol.id(), format!("/eth2/beacon_chain/req/{name}/{version}/ssz_snappy"));
+        }
+        for (number, method) in Method::ALL.into_iter().enumerate() {
+            assert_eq!(method as usize, number);
         }
     }
 
     #[test]
-    fn requests_are_counted_by_the_blocks_they_ask_for() {
-        let limits = RequestLimits::default();
-        let range = |count: u64| [7u64.to_le_bytes(), count.to_le_bytes(), 1u64.to_le_bytes()].concat();
-        assert_eq!(Method::BlocksByRange.items(&range(64), &limits), 64);
-        assert_eq!(Method::BlocksByRange.items(&range(u64::MAX), &limits), 1024);
-        assert_eq!(Method::BlocksByRange.items(&range(0), &limits), 1);
-        assert_eq!(Method::BlocksByRoot.items(&[0; 96], &limits), 3);
+    fn what_is_spoken_follows_from_the_forks_that_are_scheduled() {
+        let speaks = |forks: &str| {
+            let text = format!("PRESET_BASE: 'minimal'\n{forks}");
+            Protocol::scheduled(&ForkSchedule::new(Spec::from_yaml(&text, None).unwrap(), Root::ZERO))
+        };
+        assert_eq!(speaks(""), Protocol::basic());
+        assert_eq!(Protocol::basic().len(), 9);
+        let to_deneb =
+            "ALTAIR_FORK_EPOCH: 1\nBELLATRIX_FORK_EPOCH: 1\nCAPELLA_FORK_EPOCH: 1\nDENEB_FORK_EPOCH: 1\n";
+        let deneb = speaks(to_deneb);
+        assert!(deneb.contains(&Protocol { method: Method::BlobsByRange, version: 1 }));
+        assert!(!deneb.contains(&Protocol { method: Method::Status, version: 2 }));
+        assert_eq!(deneb.len(), 11);
+        let fulu = speaks(&format!("{to_deneb}ELECTRA_FORK_EPOCH: 2\nFULU_FORK_EPOCH: 3\n"));
+        assert!(fulu.contains(&Protocol { method: Method::Metadata, version: 3 }));
+        assert_eq!(fulu.len(), 16);
+        assert!(!fulu.iter().any(|protocol| protocol.method.is_for_light_clients()));
+    }
+
+    #[test]
+    fn chunks_have_a_context_where_their_type_depends_on_the_fork() {
+        let with: Vec<_> = Protocol::all().filter(|protocol| protocol.has_context()).collect();
+        assert_eq!(with.len(), 11);
+        assert!(with.iter().all(|protocol| protocol.method.is_for_node()));
+        assert!(!Protocol { method: Method::BlocksByRange, version: 1 }.has_context());
+        assert!(Protocol { method: Method::BlocksByHead, version: 1 }.has_context());
     }
 }

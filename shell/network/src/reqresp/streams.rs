@@ -119,8 +119,9 @@ async fn exchange(
         .map_err(|_| ResponseFailure::Timeout)?
         .map_err(|_| ResponseFailure::Disconnected)?;
     let chunks_max = protocol.method.items(ssz, &rules.limits);
+    let bounds = protocol.response_bounds(&rules.limits, rules.max_payload_size);
     for index in 0..chunks_max {
-        let read = codec::read_chunk(&mut stream, protocol, rules.max_payload_size);
+        let read = codec::read_chunk(&mut stream, protocol, bounds);
         match timeout(deadline, read).await.map_err(|_| ResponseFailure::Timeout)? {
             Ok(Some(Chunk::Success { context, ssz })) => {
                 let chunk = FromStreams::Chunk { id, protocol, context, ssz };

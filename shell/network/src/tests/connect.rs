@@ -86,7 +86,9 @@ async fn a_static_peer_is_greeted_and_its_metadata_read() {
             _ => None,
         });
         let metadata = metadata.await;
-        assert_eq!(metadata, crate::Metadata { seq: 7, attnets: [9; 8], syncnets: Some(3) });
+        let expected =
+            crate::Metadata { seq: 7, attnets: [9; 8], syncnets: Some(3), custody_group_count: None };
+        assert_eq!(metadata, expected);
     }
     assert!(a.metrics().contains("libp2p_peers 1"), "{}", a.metrics());
 }

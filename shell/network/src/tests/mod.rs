@@ -1,6 +1,7 @@
 //! Whole networks on loopback: conditions are waited for with deadlines, ports are the system's choice.
 
 mod connect;
+mod forks;
 mod gossip;
 mod mplex;
 mod reqresp;
@@ -83,7 +84,7 @@ impl Node {
 
     async fn expect_status(&mut self, of: PeerId) -> Vec<u8> {
         let pick = |event| match event {
-            NetworkEvent::PeerStatus { peer, status } if peer == of => Some(status),
+            NetworkEvent::PeerStatus { peer, status, .. } if peer == of => Some(status),
             _ => None,
         };
         self.expect("status", pick).await

@@ -12,7 +12,7 @@ fn range(start: u64, count: u64) -> Vec<u8> {
     [start.to_le_bytes(), count.to_le_bytes(), 1u64.to_le_bytes()].concat()
 }
 
-async fn expect_request(node: &mut Node) -> (InboundId, Protocol, Vec<u8>) {
+pub(super) async fn expect_request(node: &mut Node) -> (InboundId, Protocol, Vec<u8>) {
     let pick = |event| match event {
         NetworkEvent::InboundRequest { inbound_id, protocol, ssz, .. } => Some((inbound_id, protocol, ssz)),
         _ => None,
@@ -20,7 +20,7 @@ async fn expect_request(node: &mut Node) -> (InboundId, Protocol, Vec<u8>) {
     node.expect("request", pick).await
 }
 
-async fn expect_failure(node: &mut Node, id: u64) -> ResponseFailure {
+pub(super) async fn expect_failure(node: &mut Node, id: u64) -> ResponseFailure {
     let pick = |event| match event {
         NetworkEvent::ResponseError { request_id, failure, .. } if request_id == id => Some(failure),
         NetworkEvent::ResponseEnd { request_id, .. } if request_id == id => panic!("it ended well"),
@@ -29,7 +29,7 @@ async fn expect_failure(node: &mut Node, id: u64) -> ResponseFailure {
     node.expect("failure", pick).await
 }
 
-async fn expect_end(node: &mut Node, id: u64) {
+pub(super) async fn expect_end(node: &mut Node, id: u64) {
     let pick = |event| match event {
         NetworkEvent::ResponseEnd { request_id, .. } if request_id == id => Some(()),
         NetworkEvent::ResponseError { request_id, failure, .. } if request_id == id => panic!("{failure:?}"),
