@@ -23,8 +23,9 @@ const QUERY_RECORDS: usize = 16;
 /// Time between queries: short at first and when we are alone, then growing.
 const QUERY_PAUSE_FIRST: Duration = Duration::from_millis(500);
 const QUERY_PAUSE_LAST: Duration = Duration::from_secs(15);
-/// Subnet searches that wait; a further one is dropped, the node asks again when it still needs peers.
-const SEARCHES_MAX: usize = 64;
+/// Subnet searches that wait, enough for every subnet of Fulu; a further one is dropped, the node asks again when it
+/// still needs peers.
+const SEARCHES_MAX: usize = 256;
 
 /// What discovery needs to start.
 pub(crate) struct Settings<'a> {

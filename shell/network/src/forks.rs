@@ -151,6 +151,14 @@ impl ForkSchedule {
         self.is_scheduled(ForkName::Fulu).then(|| self.next(epoch).map_or([0; 4], |next| next.digest.0))
     }
 
+    /// The most blocks that a request may ask for in an epoch: `MAX_REQUEST_BLOCKS`, from Deneb on
+    /// `MAX_REQUEST_BLOCKS_DENEB`.
+    pub fn request_blocks_max(&self, epoch: Epoch) -> u64 {
+        let config = &self.spec.config;
+        let is_deneb = self.at(epoch).fork >= ForkName::Deneb;
+        if is_deneb { config.max_request_blocks_deneb } else { config.max_request_blocks }
+    }
+
     /// Whether a fork has an epoch.
     pub fn is_scheduled(&self, fork: ForkName) -> bool {
         self.spec.fork_epoch(fork) != FAR_FUTURE_EPOCH
@@ -277,6 +285,12 @@ pub(crate) mod tests {
         assert_eq!(fork(p(Method::ColumnsByRange, 1), digest(20)), Some(ForkName::Fulu));
         assert_eq!(fork(p(Method::LightClientBootstrap, 1), digest(0)), None);
         assert_eq!(fork(p(Method::BlocksByRoot, 2), Some([9; 4])), None);
+    }
+
+    #[test]
+    fn requests_ask_for_fewer_blocks_from_deneb_on() {
+        let max = |epoch| schedule().request_blocks_max(Epoch(epoch));
+        assert_eq!((max(5), max(6), max(30)), (1024, 128, 128));
     }
 
     #[test]

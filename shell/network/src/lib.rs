@@ -1,7 +1,13 @@
 //! The network shell: libp2p (gossipsub, req/resp) and discv5 behind two bounded channels.
 //!
-//! It moves bytes and knows no consensus container: payloads are uncompressed SSZ, typed encoding and
+//! It moves bytes and decodes no consensus container: payloads are uncompressed SSZ, typed encoding and
 //! decoding belong to the `node` package. The libp2p swarm and every generic type of it stay inside.
+//!
+//! What the specification says of the wire follows from a [`ForkSchedule`], plain data without a clock:
+//! which digest rules when, which topics to have ([`topics_at`]), where a message is published
+//! ([`topic_at_slot`]), which fork's types a message or a chunk has ([`ForkSchedule::fork_of`],
+//! [`ForkSchedule::fork_of_chunk`]), and what a record says of forks. [`Config::follow`] takes over all sizes and
+//! protocols of a network. The node asks these once a slot and tells the handle what has changed.
 //!
 //! ```text
 //!  NetworkHandle ──Command──▶ ┌─────────── Wire (one task) ───────────┐ ◀── TCP: noise, yamux | mplex

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
+use types::constants::SYNC_COMMITTEE_SUBNET_COUNT;
 
 use crate::event::{Metadata, NetworkEvent, ResponseFailure, goodbye};
 use crate::reqresp::peer_streams::{FromStreams, OutboundId};
@@ -179,6 +180,10 @@ impl Wire {
     }
 
     fn on_metadata(&mut self, peer: PeerId, ssz: &[u8]) {
+        if ssz.get(16).is_some_and(|syncnets| u64::from(*syncnets) >> SYNC_COMMITTEE_SUBNET_COUNT != 0) {
+            self.report(peer, FAULT_DELTA, "metadata with sync committee subnets that do not exist");
+            return;
+        }
         let seq = le_u64(ssz);
         let attnets = ssz.get(8..16).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
         let metadata = Metadata {

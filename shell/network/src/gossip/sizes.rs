@@ -10,9 +10,9 @@ use crate::reqresp::sizes::RequestSizes;
 pub struct PayloadSizes {
     /// An `Attestation` before Electra, which is longer than a `SingleAttestation`.
     pub attestation: usize,
-    /// `MAX_SIGNED_AGGREGATE_AND_PROOF_SIZE`.
+    /// A `SignedAggregateAndProof` of Electra, which may hold a whole slot's votes.
     pub aggregate: usize,
-    /// `MAX_ATTESTER_SLASHING_SIZE`.
+    /// An `AttesterSlashing` of Electra.
     pub attester_slashing: usize,
     /// A `SignedContributionAndProof`.
     pub contribution: usize,
@@ -33,13 +33,17 @@ impl PayloadSizes {
     pub fn of(spec: &Spec) -> Self {
         let preset = &spec.preset;
         let requests = RequestSizes::of(spec);
+        let committees = preset.max_committees_per_slot;
+        // Before Electra, those of one committee.
+        let slot_members = preset.max_validators_per_committee.saturating_mul(committees);
         // Slot, root, subcommittee, bits, signature; then aggregator, selection proof, signature.
         let subcommittee = preset.sync_committee_size / types::constants::SYNC_COMMITTEE_SUBNET_COUNT;
         let contribution = 8 + 32 + 8 + subcommittee.div_ceil(8) + 96;
         Self {
             attestation: size(4 + 128 + 96 + preset.max_validators_per_committee / 8 + 1),
-            aggregate: size(preset.max_signed_aggregate_and_proof_size),
-            attester_slashing: size(preset.max_attester_slashing_size),
+            // A signed message of an aggregator, a selection proof and an attestation of all committees.
+            aggregate: size(100 + 108 + 228 + committees.div_ceil(8) + slot_members / 8 + 1),
+            attester_slashing: size(slot_members.saturating_mul(16).saturating_add(8 + 2 * 228)),
             contribution: size(8 + contribution + 96 + 96),
             blob_sidecar: requests.blob_sidecar_len,
             column_sidecar: requests.column_sidecar_max(),
@@ -107,6 +111,9 @@ mod tests {
             let aggregate = length::<types::SignedAggregateAndProof>(spec, ForkName::Electra);
             let most_bits = members * spec.preset.max_committees_per_slot as usize;
             assert_eq!(aggregate + most_bits / 8, sizes.aggregate);
+            let named = &spec.preset;
+            assert_eq!(sizes.aggregate as u64, named.max_signed_aggregate_and_proof_size);
+            assert_eq!(sizes.attester_slashing as u64, named.max_attester_slashing_size);
             let slashing = length::<types::AttesterSlashing>(spec, ForkName::Electra);
             assert_eq!(slashing + 2 * 8 * most_bits, sizes.attester_slashing);
         }

@@ -362,5 +362,13 @@ mod tests {
             let _ = chunk(&bytes[start..], BLOCKS);
             let _ = request(&bytes[start..], PING);
         }
+        for protocol in Protocol::all() {
+            for start in 2000..2100 {
+                let _ = chunk(&bytes[start..], protocol);
+                let _ = request(&bytes[start..], protocol);
+                let items = protocol.method.items(&bytes[start..], &RequestLimits::default());
+                assert!((1..=16_384).contains(&items));
+            }
+        }
     }
 }

@@ -37,7 +37,7 @@ pub struct RequestSizes {
     pub blob_sidecar_len: usize,
     /// SSZ length of a `DataColumnSidecar` of no blob, and what each blob adds to it, bytes.
     pub column_sidecar_len: (usize, usize),
-    /// The most blobs of a column sidecar, `MAX_BLOB_COMMITMENTS_PER_BLOCK`.
+    /// The most blobs that the network's schedule allows a block of Fulu in any epoch.
     pub column_blobs_max: usize,
     /// Upper bound of an object for light clients, bytes.
     pub light_client_len_max: usize,
@@ -53,6 +53,8 @@ impl RequestSizes {
         let (config, preset) = (&spec.config, &spec.preset);
         // A request may name blocks of both Deneb and Electra, so the larger limit holds.
         let blobs_per_block_max = config.max_blobs_per_block.max(config.max_blobs_per_block_electra);
+        let scheduled = config.blob_schedule.iter().map(|entry| entry.max_blobs_per_block);
+        let scheduled = scheduled.fold(config.max_blobs_per_block_electra, u64::max);
         let blocks_deneb_max = config.max_request_blocks_deneb;
         let blob = size(preset.field_elements_per_blob.saturating_mul(32));
         let cell = size(preset.field_elements_per_cell.saturating_mul(32));
@@ -73,7 +75,7 @@ impl RequestSizes {
                     .saturating_add(branch(preset.kzg_commitments_inclusion_proof_depth)),
                 cell.saturating_add(48 + 48),
             ),
-            column_blobs_max: size(preset.max_blob_commitments_per_block),
+            column_blobs_max: size(scheduled.min(preset.max_blob_commitments_per_block)),
             light_client_len_max: committee.saturating_mul(49).saturating_add(LIGHT_CLIENT_REST_MAX),
         }
     }
