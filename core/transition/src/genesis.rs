@@ -1,6 +1,6 @@
 //! The first state.
 
-use types::constants::GENESIS_EPOCH;
+use types::constants::{GENESIS_EPOCH, UNSET_DEPOSIT_REQUESTS_START_INDEX};
 use types::{
     BeaconBlock, BeaconBlockBody, BeaconBlockHeader, BeaconState, BlsPubkey, BoundRef, Ctx, Deposit,
     DepositData, Eth1Data, ExecutionPayload, Fork, ForkName, Gwei, List, Root, Shape, SignedBeaconBlock,
@@ -9,6 +9,7 @@ use types::{
 
 use crate::accessors::{AccessError, get_active_validator_indices, get_next_sync_committee};
 use crate::block::{DepositInvalid, add_validator_to_registry, header_of, process_deposit};
+use crate::predicates::get_max_effective_balance;
 
 /// The list of all deposits, whose root the contract keeps.
 const DEPOSITS: Shape = Shape::List(BoundRef::Const(1 << 32), &Shape::Plain);
@@ -50,7 +51,7 @@ fn blank(
     deposit_count: u64,
 ) -> Result<BeaconState, GenesisError> {
     let fork = spec.fork_name_at_epoch(GENESIS_EPOCH);
-    if fork > ForkName::Deneb {
+    if fork > ForkName::Electra {
         return Err(GenesisError::ForkNotBuilt(fork));
     }
     let before = ForkName::ALL.into_iter().rfind(|other| *other < fork).unwrap_or(fork);
@@ -70,6 +71,11 @@ fn blank(
         let genesis = ExecutionPayload { block_hash: eth1_block_hash, ..ExecutionPayload::default() };
         state.latest_execution_payload_header = header_of(&genesis, &ctx);
     }
+    state.deposit_requests_start_index = match fork {
+        ForkName::Fulu => deposit_count,
+        ForkName::Electra => UNSET_DEPOSIT_REQUESTS_START_INDEX,
+        _ => 0,
+    };
     let mixes = vec![eth1_block_hash; spec.preset.epochs_per_historical_vector as usize];
     state.randao_mixes = mixes.into();
     Ok(state)
@@ -102,8 +108,8 @@ pub fn initialize_beacon_state_from_eth1(
 ///
 /// Nothing is verified; each validator counts as a deposit that was taken, in this order, so that both the deposit
 /// count and the deposit index are their number. The deposit root is that of a contract which took the same deposits
-/// with empty signatures: later deposits can be appended to that tree. Validators with the largest effective balance
-/// are active from the start. The keys must be valid and different. The state is one of the fork that is scheduled
+/// with empty signatures: later deposits can be appended to that tree. Validators with the balance that
+/// activation needs are active from the start. The keys must be valid and different. The state is one of the fork that is scheduled
 /// for the first epoch. From Bellatrix on the block of `eth1_block_hash` is the one that the first execution payload
 /// builds on: of its header only the hash is known here.
 pub fn genesis_of_validators(
@@ -132,14 +138,20 @@ pub fn genesis_of_validators(
 }
 
 fn activate(state: &mut BeaconState) {
-    let preset = &state.spec().preset;
-    let (increment, max) = (preset.effective_balance_increment, Gwei(preset.max_effective_balance));
+    let (spec, fork) = (state.spec(), state.fork_name());
+    let increment = spec.preset.effective_balance_increment;
+    let needed = if fork >= ForkName::Electra {
+        spec.preset.min_activation_balance
+    } else {
+        spec.preset.max_effective_balance
+    };
     let balances = state.balances.clone();
     state.validators.update(|index, validator| {
         let balance = balances[index];
+        let max = get_max_effective_balance(spec, fork, validator);
         let effective_balance = (balance - balance % increment).min(max);
         let mut validator = Validator { effective_balance, ..validator.clone() };
-        if effective_balance == max {
+        if effective_balance >= needed {
             validator.activation_eligibility_epoch = GENESIS_EPOCH;
             validator.activation_epoch = GENESIS_EPOCH;
         }

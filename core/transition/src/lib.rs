@@ -7,6 +7,7 @@
 
 pub mod accessors;
 pub mod block;
+pub mod churn;
 pub mod epoch;
 mod error;
 pub mod genesis;

@@ -3,12 +3,16 @@
 //! Where the specification's arithmetic leaves 64 bits, it declares the block invalid, and so these answer with an
 //! error.
 
-use types::constants::{FAR_FUTURE_EPOCH, PROPOSER_WEIGHT, WEIGHT_DENOMINATOR};
-use types::{BeaconState, Epoch, ForkName, Gwei, ValidatorIndex};
+use types::constants::{
+    COMPOUNDING_WITHDRAWAL_PREFIX, FAR_FUTURE_EPOCH, G2_POINT_AT_INFINITY, GENESIS_SLOT, PROPOSER_WEIGHT,
+    WEIGHT_DENOMINATOR,
+};
+use types::{BeaconState, Epoch, ForkName, Gwei, PendingDeposit, ValidatorIndex};
 
 use crate::accessors::{
-    AccessError, get_beacon_proposer_index, get_current_epoch, get_validator_churn_limit, require_built,
+    AccessError, get_beacon_proposer_index, get_current_epoch, get_validator_churn_limit,
 };
+use crate::churn::compute_exit_epoch_and_update_churn;
 use crate::misc::compute_activation_exit_epoch;
 
 /// [`increase_balance`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#increase_balance);
@@ -92,11 +96,64 @@ pub(crate) fn slash(
     increase_balance(state, proposer, whistleblower_reward - proposer_reward)
 }
 
+/// [`queue_excess_active_balance`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-queue_excess_active_balance);
+/// an error where there is no such validator, or no room in the queue.
+pub fn queue_excess_active_balance(
+    state: &mut BeaconState,
+    index: ValidatorIndex,
+) -> Result<(), AccessError> {
+    let least = Gwei(state.spec().preset.min_activation_balance);
+    let balance = *state.balances.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
+    if balance <= least {
+        return Ok(());
+    }
+    state.balances[index.as_usize()] = least;
+    queue_own_balance(state, index, balance - least)
+}
+
+/// Queues what a validator has already as if it were a deposit: without a signature, and in the first slot, which
+/// tells it from a deposit that was asked for.
+pub(crate) fn queue_own_balance(
+    state: &mut BeaconState,
+    index: ValidatorIndex,
+    amount: Gwei,
+) -> Result<(), AccessError> {
+    let validator = state.validators.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
+    let deposit = PendingDeposit {
+        pubkey: validator.pubkey,
+        withdrawal_credentials: validator.withdrawal_credentials,
+        amount,
+        signature: G2_POINT_AT_INFINITY,
+        slot: GENESIS_SLOT,
+    };
+    queue_deposit(state, deposit)
+}
+
+/// Appends to the queue of deposits; an error where it is full.
+pub(crate) fn queue_deposit(state: &mut BeaconState, deposit: PendingDeposit) -> Result<(), AccessError> {
+    if state.pending_deposits.len() as u64 >= state.spec().preset.pending_deposits_limit {
+        return Err(AccessError::Full("the queue of deposits"));
+    }
+    state.pending_deposits.push(deposit);
+    Ok(())
+}
+
+/// [`switch_to_compounding_validator`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-switch_to_compounding_validator).
+pub fn switch_to_compounding_validator(
+    state: &mut BeaconState,
+    index: ValidatorIndex,
+) -> Result<(), AccessError> {
+    let validator = state.validators.get_mut(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
+    validator.withdrawal_credentials.0[0] = COMPOUNDING_WITHDRAWAL_PREFIX;
+    queue_excess_active_balance(state, index)
+}
+
 /// The end of the queue of exits: the last epoch that validators leave in, and how many do.
 ///
 /// The specification finds it anew for each exit. To look over a registry of a million takes 10 ms, so who lets many
 /// go at once keeps the queue, which is found when it is first needed. It is good as long as nobody else writes exit
-/// epochs of that state: for the operations of a block, or for the end of an epoch.
+/// epochs of that state: for the operations of a block, or for the end of an epoch. Since Electra the queue is a part
+/// of the state, and this one stays empty.
 #[derive(Default)]
 pub(crate) struct ExitQueue(Option<QueueEnd>);
 
@@ -113,24 +170,34 @@ impl ExitQueue {
         state: &mut BeaconState,
         index: ValidatorIndex,
     ) -> Result<(), AccessError> {
-        require_built(state, ForkName::Deneb)?;
         let overflow = || AccessError::Overflow("an exit epoch");
         let validator = state.validators.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
         if validator.exit_epoch != FAR_FUTURE_EPOCH {
             return Ok(());
         }
-        let end = self.0.get_or_insert_with(|| QueueEnd::of(state));
-        if end.churn >= end.churn_limit {
-            end.epoch = Epoch(end.epoch.0.checked_add(1).ok_or_else(overflow)?);
-            end.churn = 0;
-        }
+        let balance = validator.effective_balance;
+        let exit_epoch = if state.fork_name() >= ForkName::Electra {
+            compute_exit_epoch_and_update_churn(state, balance)?
+        } else {
+            self.next_epoch(state).ok_or_else(overflow)?
+        };
         let delay = state.spec().config.min_validator_withdrawability_delay;
-        let withdrawable = end.epoch.0.checked_add(delay).ok_or_else(overflow)?;
-        end.churn += 1;
+        let withdrawable = exit_epoch.0.checked_add(delay).ok_or_else(overflow)?;
         let validator = &mut state.validators[index.as_usize()];
-        validator.exit_epoch = end.epoch;
+        validator.exit_epoch = exit_epoch;
         validator.withdrawable_epoch = Epoch(withdrawable);
         Ok(())
+    }
+
+    /// Before Electra: the epoch that the next validator leaves in, which is counted as one that does.
+    fn next_epoch(&mut self, state: &BeaconState) -> Option<Epoch> {
+        let end = self.0.get_or_insert_with(|| QueueEnd::of(state));
+        if end.churn >= end.churn_limit {
+            end.epoch = Epoch(end.epoch.0.checked_add(1)?);
+            end.churn = 0;
+        }
+        end.churn += 1;
+        Some(end.epoch)
     }
 }
 

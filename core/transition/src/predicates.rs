@@ -14,10 +14,15 @@ pub fn is_active_validator(validator: &Validator, epoch: Epoch) -> bool {
     validator.activation_epoch <= epoch && epoch < validator.exit_epoch
 }
 
-/// [`is_eligible_for_activation_queue`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_eligible_for_activation_queue).
-pub fn is_eligible_for_activation_queue(spec: &Spec, validator: &Validator) -> bool {
-    validator.activation_eligibility_epoch == FAR_FUTURE_EPOCH
-        && validator.effective_balance == spec.preset.max_effective_balance
+/// [`is_eligible_for_activation_queue`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_eligible_for_activation_queue);
+/// modified in Electra.
+pub fn is_eligible_for_activation_queue(spec: &Spec, fork: ForkName, validator: &Validator) -> bool {
+    let has_balance = if fork >= ForkName::Electra {
+        validator.effective_balance >= spec.preset.min_activation_balance
+    } else {
+        validator.effective_balance == spec.preset.max_effective_balance
+    };
+    validator.activation_eligibility_epoch == FAR_FUTURE_EPOCH && has_balance
 }
 
 /// [`is_eligible_for_activation`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#is_eligible_for_activation).
@@ -78,6 +83,12 @@ pub fn is_partially_withdrawable_validator(
 ) -> bool {
     let most = get_max_effective_balance(spec, fork, validator);
     is_withdrawable(fork, validator) && validator.effective_balance == most && balance > most
+}
+
+/// [`is_eligible_for_partial_withdrawals`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-is_eligible_for_partial_withdrawals).
+pub fn is_eligible_for_partial_withdrawals(spec: &Spec, validator: &Validator, balance: Gwei) -> bool {
+    let least = spec.preset.min_activation_balance;
+    validator.exit_epoch == FAR_FUTURE_EPOCH && validator.effective_balance >= least && balance > least
 }
 
 /// [`get_max_effective_balance`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-get_max_effective_balance);

@@ -5,8 +5,9 @@ use types::{BeaconState, Checkpoint, Epoch, ForkName};
 
 use crate::accessors::{
     AccessError, get_active_validator_indices, get_block_root, get_current_epoch, get_total_active_balance,
-    get_validator_churn_limit, require_built,
+    get_validator_churn_limit,
 };
+use crate::churn::get_balance_churn_limit;
 
 /// The part of the safety margin of finality that may be lost, in percent.
 pub const SAFETY_DECAY: u64 = 10;
@@ -14,10 +15,11 @@ pub const SAFETY_DECAY: u64 = 10;
 const ETH_TO_GWEI: u64 = 1_000_000_000;
 
 /// [`compute_weak_subjectivity_period`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/weak-subjectivity.md#compute_weak_subjectivity_period),
-/// in epochs. An error without active validators, where the numbers leave 64 bits, and from Electra on.
+/// in epochs; modified in Electra. An error without active validators, and where the numbers leave 64 bits.
 pub fn compute_weak_subjectivity_period(state: &BeaconState) -> Result<u64, AccessError> {
-    // Electra counts churn by balance.
-    require_built(state, ForkName::Deneb)?;
+    if state.fork_name() >= ForkName::Electra {
+        return period_of_balances(state).ok_or(AccessError::Overflow("the weak subjectivity period"))?;
+    }
     let active = get_active_validator_indices(state, get_current_epoch(state)).len() as u64;
     if active == 0 {
         return Err(AccessError::NoActiveValidators);
@@ -26,6 +28,16 @@ pub fn compute_weak_subjectivity_period(state: &BeaconState) -> Result<u64, Acce
     let churn_limit = get_validator_churn_limit(state);
     period(state, active, average_ether, churn_limit)
         .ok_or(AccessError::Overflow("the weak subjectivity period"))
+}
+
+/// Since Electra churn is counted by balance. None where a number leaves 64 bits or there is no churn.
+fn period_of_balances(state: &BeaconState) -> Option<Result<u64, AccessError>> {
+    let (total, churn) = match (get_total_active_balance(state), get_balance_churn_limit(state)) {
+        (Ok(total), Ok(churn)) => (total.0, churn.0),
+        (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
+    };
+    let epochs = SAFETY_DECAY.checked_mul(total)?.checked_div(churn.checked_mul(2 * 100)?)?;
+    Some(Ok(state.spec().config.min_validator_withdrawability_delay.checked_add(epochs)?))
 }
 
 /// None where a number leaves 64 bits or the settings make a divisor zero.

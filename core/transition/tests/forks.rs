@@ -9,7 +9,7 @@ use transition::epoch::{EpochSummary, ValidatorFlags, compute_unrealized_checkpo
 use types::{BeaconState, Epoch, ForkName, Spec};
 
 /// The forks that there are rules for.
-const FORKS: &[ForkName] = ForkName::ALL.split_at(5).0;
+const FORKS: &[ForkName] = ForkName::ALL.split_at(6).0;
 
 /// Each fork begins so many epochs after the one before it.
 fn spec_with_forks_every(epochs: u64) -> &'static Spec {

@@ -5,14 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use types::constants::DOMAIN_BEACON_ATTESTER;
 use types::{
-    Attestation, BeaconState, Bits, CommitteeCache, CommitteeIndex, Epoch, ForkName, IndexedAttestation,
-    Root, ShufflingKey, Slot, ValidatorIndex,
+    Attestation, BeaconState, Bits, CommitteeCache, CommitteeIndex, Epoch, IndexedAttestation, Root,
+    ShufflingKey, Slot, ValidatorIndex,
 };
 
-use super::{
-    AccessError, get_active_validator_indices, get_block_root_at_slot, get_current_epoch, get_seed,
-    require_built,
-};
+use super::{AccessError, get_active_validator_indices, get_block_root_at_slot, get_current_epoch, get_seed};
 use crate::predicates::is_active_validator;
 use crate::shuffle::shuffle_list;
 
@@ -119,14 +116,33 @@ pub fn get_beacon_committee(
 }
 
 /// [`get_attesting_indices`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_attesting_indices),
-/// in ascending order.
+/// in ascending order; modified in Electra.
 pub fn get_attesting_indices(
     state: &BeaconState,
     attestation: &Attestation,
 ) -> Result<Vec<ValidatorIndex>, AccessError> {
-    require_built(state, ForkName::Deneb)?;
-    let data = &attestation.data;
-    committee_attesters(state, data.slot, data.index, &attestation.aggregation_bits)
+    let (data, bits) = (&attestation.data, &attestation.aggregation_bits);
+    // An attestation of a fork before Electra has no such bits, whatever the fork of the state.
+    if attestation.committee_bits.is_empty() {
+        return committee_attesters(state, data.slot, data.index, bits);
+    }
+    let (mut indices, mut offset) = (Vec::new(), 0);
+    for index in get_committee_indices(&attestation.committee_bits) {
+        let committee = get_beacon_committee(state, data.slot, index)?;
+        let members = committee.iter().enumerate();
+        indices.extend(members.filter(|(place, _)| bits.get(offset + place)).map(|(_, member)| *member));
+        offset += committee.len();
+    }
+    if bits.len() != offset {
+        return Err(AccessError::BitsLength { bits: bits.len(), members: offset });
+    }
+    indices.sort_unstable();
+    Ok(indices)
+}
+
+/// [`get_committee_indices`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-get_committee_indices).
+pub fn get_committee_indices(committee_bits: &Bits) -> impl Iterator<Item = CommitteeIndex> + '_ {
+    committee_bits.ones().map(|index| CommitteeIndex(index as u64))
 }
 
 /// The members of one committee whose bits are set, in ascending order.

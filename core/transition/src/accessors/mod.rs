@@ -9,14 +9,15 @@ mod sync_committee;
 
 pub use committees::{
     Committee, committee_attesters, committee_cache, get_attesting_indices, get_beacon_committee,
-    get_committee_count_per_slot, get_indexed_attestation, offer_committees, shuffling_key,
+    get_committee_count_per_slot, get_committee_indices, get_indexed_attestation, offer_committees,
+    shuffling_key,
 };
 pub use participation::{add_flag, get_attestation_participation_flag_indices, has_flag};
 pub use proposers::{get_beacon_proposer_index, get_beacon_proposer_indices};
 pub(crate) use registry::refresh_validator_index;
 pub use registry::{
-    get_active_validator_indices, get_total_active_balance, get_total_balance, get_validator_churn_limit,
-    public_key, validator_index,
+    get_active_validator_indices, get_pending_balance_to_withdraw, get_total_active_balance,
+    get_total_balance, get_validator_churn_limit, public_key, validator_index,
 };
 pub use roots::{
     get_block_root, get_block_root_at_slot, get_current_epoch, get_domain, get_previous_epoch,
@@ -95,6 +96,9 @@ pub enum AccessError {
     /// The rules of the fork are not implemented.
     #[error("the transition of {0} is not built yet")]
     ForkNotBuilt(ForkName),
+    /// A list of the state that holds as much as it can.
+    #[error("{0} is full")]
+    Full(&'static str),
     /// A number that the specification bounds by 64 bits.
     #[error("{0} exceeds 64 bits")]
     Overflow(&'static str),

@@ -17,8 +17,8 @@ pub fn get_beacon_proposer_index(state: &BeaconState) -> Result<ValidatorIndex, 
 
 /// The proposer of each slot of the state's current epoch.
 pub fn get_beacon_proposer_indices(state: &BeaconState) -> Result<Arc<Vec<ValidatorIndex>>, AccessError> {
-    // Electra draws otherwise, and Fulu reads the draw from the state.
-    require_built(state, ForkName::Deneb)?;
+    // Fulu reads the draw from the state.
+    require_built(state, ForkName::Electra)?;
     let epoch = get_current_epoch(state);
     let seed = get_seed(state, epoch, DOMAIN_BEACON_PROPOSER);
     let cell = &state.context.caches.proposers;

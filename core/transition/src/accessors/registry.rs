@@ -59,6 +59,18 @@ pub fn get_total_active_balance(state: &BeaconState) -> Result<Gwei, AccessError
     Ok(total)
 }
 
+/// [`get_pending_balance_to_withdraw`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-get_pending_balance_to_withdraw);
+/// none before Electra. An error where the sum exceeds 64 bits.
+pub fn get_pending_balance_to_withdraw(
+    state: &BeaconState,
+    index: ValidatorIndex,
+) -> Result<Gwei, AccessError> {
+    let pending = state.pending_partial_withdrawals.iter();
+    let of_it = pending.filter(|withdrawal| withdrawal.validator_index == index);
+    let sum = of_it.map(|withdrawal| withdrawal.amount.0).try_fold(0u64, u64::checked_add);
+    sum.map(Gwei).ok_or(AccessError::Overflow("a balance to be withdrawn"))
+}
+
 /// The decompressed key of a validator.
 pub fn public_key(state: &BeaconState, index: ValidatorIndex) -> Result<Arc<PublicKey>, AccessError> {
     let validator = state.validators.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;

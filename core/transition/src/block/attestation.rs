@@ -7,8 +7,8 @@ use types::{
 
 use super::AttestationInvalid;
 use crate::accessors::{
-    AccessError, get_attestation_participation_flag_indices, get_beacon_proposer_index, get_current_epoch,
-    get_indexed_attestation, get_previous_epoch, has_flag,
+    AccessError, get_attestation_participation_flag_indices, get_beacon_committee, get_beacon_proposer_index,
+    get_committee_indices, get_current_epoch, get_indexed_attestation, get_previous_epoch, has_flag,
 };
 use crate::epoch::get_base_reward_per_increment;
 use crate::mutators::increase_balance;
@@ -26,6 +26,9 @@ pub fn process_attestation(
     let indexed = get_indexed_attestation(state, attestation)?;
     if indexed.attesting_indices.is_empty() {
         return Err(AttestationInvalid::Empty);
+    }
+    if state.fork_name() >= ForkName::Electra {
+        check_committees(state, attestation)?;
     }
     if !signatures.take(|| indexed_attestation_set(state, &indexed)) {
         return Err(AttestationInvalid::Signature);
@@ -57,6 +60,23 @@ fn check_data(state: &BeaconState, data: &AttestationData) -> Result<(), Attesta
         if is_current { &state.current_justified_checkpoint } else { &state.previous_justified_checkpoint };
     if data.source != *source {
         return Err(AttestationInvalid::Source);
+    }
+    Ok(())
+}
+
+/// Since Electra (EIP-7549) bits name the committees instead of the data, and each that is named must have voted.
+fn check_committees(state: &BeaconState, attestation: &Attestation) -> Result<(), AttestationInvalid> {
+    let data = &attestation.data;
+    if data.index != 0 || attestation.committee_bits.is_empty() {
+        return Err(AttestationInvalid::CommitteeInData(data.index));
+    }
+    let mut offset = 0;
+    for index in get_committee_indices(&attestation.committee_bits) {
+        let end = offset + get_beacon_committee(state, data.slot, index)?.len();
+        if !(offset..end).any(|place| attestation.aggregation_bits.get(place)) {
+            return Err(AttestationInvalid::Empty);
+        }
+        offset = end;
     }
     Ok(())
 }

@@ -1,21 +1,20 @@
 //! Deposits.
 
 use crypto::{PublicKey, Signature};
-use types::constants::{DEPOSIT_CONTRACT_TREE_DEPTH, DOMAIN_DEPOSIT, FAR_FUTURE_EPOCH};
+use types::constants::{DEPOSIT_CONTRACT_TREE_DEPTH, DOMAIN_DEPOSIT, FAR_FUTURE_EPOCH, GENESIS_SLOT};
 use types::{
-    BeaconState, Ctx, Deposit, DepositData, DepositMessage, ForkName, Gwei, Root, Spec, SszExt, Validator,
+    BeaconState, Ctx, Deposit, DepositData, DepositMessage, ForkName, Gwei, PendingDeposit, Root, Spec,
+    SszExt, Validator,
 };
 
 use super::DepositInvalid;
-use crate::accessors::{AccessError, refresh_validator_index, require_built, validator_index};
+use crate::accessors::{AccessError, refresh_validator_index, validator_index};
 use crate::misc::{compute_domain, compute_signing_root};
-use crate::mutators::increase_balance;
-use crate::predicates::is_valid_merkle_branch;
+use crate::mutators::{increase_balance, queue_deposit};
+use crate::predicates::{get_max_effective_balance, is_valid_merkle_branch};
 
 /// [`process_deposit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#deposits).
 pub fn process_deposit(state: &mut BeaconState, deposit: &Deposit) -> Result<(), DepositInvalid> {
-    // Electra has a queue of deposits.
-    require_built(state, ForkName::Deneb)?;
     let leaf = deposit.data.hash_tree_root(Ctx::PLAIN);
     let depth = DEPOSIT_CONTRACT_TREE_DEPTH as usize + 1;
     let root = state.eth1_data.deposit_root;
@@ -28,14 +27,31 @@ pub fn process_deposit(state: &mut BeaconState, deposit: &Deposit) -> Result<(),
 }
 
 /// [`apply_deposit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#apply_deposit):
-/// a deposit of a new key with a wrong signature is lost, not invalid. An error where the balance has no room for it.
+/// a deposit of a new key with a wrong signature is lost, not invalid. Modified in Electra. An error where the balance has no room for it.
 pub fn apply_deposit(state: &mut BeaconState, data: &DepositData) -> Result<(), AccessError> {
     refresh_validator_index(state);
+    if state.fork_name() >= ForkName::Electra {
+        return queue_applied_deposit(state, data);
+    }
     match validator_index(state, &data.pubkey) {
         Some(index) => increase_balance(state, index, data.amount),
         None if is_valid_deposit_signature(state.spec(), data) => add_validator_to_registry(state, data),
         None => Ok(()),
     }
+}
+
+/// Since Electra a new validator begins without a balance, and what was deposited waits in the queue.
+fn queue_applied_deposit(state: &mut BeaconState, data: &DepositData) -> Result<(), AccessError> {
+    if validator_index(state, &data.pubkey).is_none() {
+        if !is_valid_deposit_signature(state.spec(), data) {
+            return Ok(());
+        }
+        add_validator_to_registry(state, &DepositData { amount: Gwei(0), ..data.clone() })?;
+    }
+    let DepositData { pubkey, withdrawal_credentials, amount, signature } = data.clone();
+    // The first slot tells it from a deposit that the execution layer asked for.
+    let slot = GENESIS_SLOT;
+    queue_deposit(state, PendingDeposit { pubkey, withdrawal_credentials, amount, signature, slot })
 }
 
 /// The proof of possession, in the domain that all forks share.
@@ -53,27 +69,30 @@ pub fn is_valid_deposit_signature(spec: &Spec, data: &DepositData) -> bool {
     }
 }
 
-/// [`get_validator_from_deposit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_validator_from_deposit).
-pub fn get_validator_from_deposit(spec: &Spec, data: &DepositData) -> Validator {
+/// [`get_validator_from_deposit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_validator_from_deposit);
+/// modified in Electra.
+pub fn get_validator_from_deposit(spec: &Spec, fork: ForkName, data: &DepositData) -> Validator {
     let increment: u64 = spec.preset.effective_balance_increment;
     let rounded = data.amount - data.amount % increment;
-    Validator {
+    let mut validator = Validator {
         pubkey: data.pubkey,
         withdrawal_credentials: data.withdrawal_credentials,
-        effective_balance: rounded.min(Gwei(spec.preset.max_effective_balance)),
+        effective_balance: Gwei(0),
         slashed: false,
         activation_eligibility_epoch: FAR_FUTURE_EPOCH,
         activation_epoch: FAR_FUTURE_EPOCH,
         exit_epoch: FAR_FUTURE_EPOCH,
         withdrawable_epoch: FAR_FUTURE_EPOCH,
-    }
+    };
+    validator.effective_balance = rounded.min(get_max_effective_balance(spec, fork, &validator));
+    validator
 }
 
 /// [`add_validator_to_registry`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#add_validator_to_registry);
 /// modified in Altair, whose validators have more than a balance, and in Electra.
 pub fn add_validator_to_registry(state: &mut BeaconState, data: &DepositData) -> Result<(), AccessError> {
-    require_built(state, ForkName::Deneb)?;
-    state.validators.push(get_validator_from_deposit(state.spec(), data));
+    let validator = get_validator_from_deposit(state.spec(), state.fork_name(), data);
+    state.validators.push(validator);
     state.balances.push(data.amount);
     if state.fork_name() >= ForkName::Altair {
         state.previous_epoch_participation.push(0);

@@ -1,6 +1,6 @@
 //! Why a block, or an operation in it, is invalid.
 
-use types::{Epoch, Root, Slot, ValidatorIndex};
+use types::{CommitteeIndex, Epoch, Root, Slot, ValidatorIndex};
 
 use crate::accessors::AccessError;
 
@@ -45,6 +45,9 @@ pub enum BlockInvalid {
     /// A change of withdrawal credentials.
     #[error("change of withdrawal credentials {0}: {1}")]
     BlsToExecutionChange(usize, BlsToExecutionChangeInvalid),
+    /// A request of the execution layer that the state cannot take.
+    #[error("{0} request {1}: {2}")]
+    Request(&'static str, usize, AccessError),
     /// The withdrawals of the payload.
     #[error("withdrawals: {0}")]
     Withdrawals(#[from] WithdrawalsInvalid),
@@ -64,6 +67,7 @@ impl BlockInvalid {
     pub fn is_fault(&self) -> bool {
         match self {
             Self::Access(error)
+            | Self::Request(_, _, error)
             | Self::Header(HeaderInvalid::Access(error))
             | Self::ProposerSlashing(_, ProposerSlashingInvalid::Access(error))
             | Self::AttesterSlashing(_, AttesterSlashingInvalid::Access(error))
@@ -186,7 +190,10 @@ pub enum AttestationInvalid {
     /// The state holds as many attestations as it can.
     #[error("the state has no room for another attestation")]
     NoRoom,
-    /// Nobody attested.
+    /// The data names a committee, which since Electra bits do.
+    #[error("the data names committee {0}")]
+    CommitteeInData(CommitteeIndex),
+    /// Nobody attested, or nobody of a committee.
     #[error("nobody attested")]
     Empty,
     /// The signature is wrong.
@@ -223,6 +230,9 @@ pub enum VoluntaryExitInvalid {
     /// The validator has not been active long enough.
     #[error("the validator may leave from epoch {0} on")]
     TooYoung(Epoch),
+    /// A withdrawal of the validator is still due.
+    #[error("the validator has withdrawals that are due")]
+    PendingWithdrawals,
     /// The signature is wrong.
     #[error("the signature is invalid")]
     Signature,

@@ -11,6 +11,7 @@ mod invalid;
 mod operations;
 mod proposer_slashing;
 mod randao;
+mod requests;
 mod sync_aggregate;
 mod voluntary_exit;
 mod withdrawals;
@@ -38,6 +39,7 @@ pub use invalid::{
 pub use operations::process_operations;
 pub use proposer_slashing::{check_proposer_slashing, process_proposer_slashing};
 pub use randao::process_randao;
+pub use requests::{process_consolidation_request, process_deposit_request, process_withdrawal_request};
 pub use sync_aggregate::process_sync_aggregate;
 pub use voluntary_exit::{check_voluntary_exit, process_voluntary_exit};
 pub use withdrawals::{ExpectedWithdrawals, get_expected_withdrawals, process_withdrawals};
@@ -52,7 +54,7 @@ pub fn process_block(
     block: &BeaconBlock,
     signatures: &mut Signatures,
 ) -> Result<(), BlockInvalid> {
-    require_built(state, ForkName::Deneb)?;
+    require_built(state, ForkName::Electra)?;
     process_block_header(state, block)?;
     if state.fork_name() >= ForkName::Capella {
         process_withdrawals(state, &block.body.execution_payload)?;

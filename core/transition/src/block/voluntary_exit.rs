@@ -4,7 +4,7 @@ use types::constants::FAR_FUTURE_EPOCH;
 use types::{BeaconState, SignedVoluntaryExit};
 
 use super::VoluntaryExitInvalid;
-use crate::accessors::get_current_epoch;
+use crate::accessors::{get_current_epoch, get_pending_balance_to_withdraw};
 use crate::mutators::ExitQueue;
 use crate::predicates::is_active_validator;
 use crate::signatures::{Signatures, voluntary_exit_set};
@@ -30,6 +30,10 @@ pub fn check_voluntary_exit(
     let earliest = validator.activation_epoch.saturating_add(state.spec().config.shard_committee_period);
     if current < earliest {
         return Err(VoluntaryExitInvalid::TooYoung(earliest));
+    }
+    // Since Electra; before it there are none.
+    if get_pending_balance_to_withdraw(state, index)? > 0 {
+        return Err(VoluntaryExitInvalid::PendingWithdrawals);
     }
     if !signatures.take(|| voluntary_exit_set(state, exit)) {
         return Err(VoluntaryExitInvalid::Signature);

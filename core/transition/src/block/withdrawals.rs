@@ -6,8 +6,8 @@ use super::WithdrawalsInvalid;
 use crate::accessors::{AccessError, get_current_epoch};
 use crate::mutators::decrease_balance;
 use crate::predicates::{
-    get_max_effective_balance, is_fully_withdrawable_validator, is_partially_withdrawable_validator,
-    withdrawal_address,
+    get_max_effective_balance, is_eligible_for_partial_withdrawals, is_fully_withdrawable_validator,
+    is_partially_withdrawable_validator, withdrawal_address,
 };
 
 /// [`ExpectedWithdrawals`](https://github.com/ethereum/consensus-specs/blob/master/specs/capella/beacon-chain.md#expectedwithdrawals):
@@ -24,8 +24,9 @@ pub struct ExpectedWithdrawals {
 /// modified in Electra.
 pub fn get_expected_withdrawals(state: &BeaconState) -> Result<ExpectedWithdrawals, AccessError> {
     let mut sweep = Sweep { state, withdrawals: Vec::new(), next_index: state.next_withdrawal_index };
+    let processed_partial_withdrawals_count = sweep.add_pending_partials()?;
     sweep.add_validators()?;
-    Ok(ExpectedWithdrawals { withdrawals: sweep.withdrawals, processed_partial_withdrawals_count: 0 })
+    Ok(ExpectedWithdrawals { withdrawals: sweep.withdrawals, processed_partial_withdrawals_count })
 }
 
 /// Withdrawals as they are found.
@@ -56,6 +57,30 @@ impl Sweep<'_> {
         let next = self.next_index.checked_add(1);
         self.next_index = next.ok_or(AccessError::Overflow("the index of a withdrawal"))?;
         Ok(())
+    }
+
+    /// [`get_pending_partial_withdrawals`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-get_pending_partial_withdrawals);
+    /// answers with how many are done with. Before Electra there are none.
+    fn add_pending_partials(&mut self) -> Result<usize, AccessError> {
+        let (state, spec) = (self.state, self.state.spec());
+        let (preset, epoch) = (&spec.preset, get_current_epoch(state));
+        // One place is kept for the sweep.
+        let most = preset
+            .max_pending_partials_per_withdrawals_sweep
+            .min(preset.max_withdrawals_per_payload.saturating_sub(1));
+        let mut processed = 0;
+        for pending in &state.pending_partial_withdrawals {
+            if pending.withdrawable_epoch > epoch || self.withdrawals.len() as u64 >= most {
+                break;
+            }
+            let index = pending.validator_index;
+            let balance = self.get_balance_after_withdrawals(index)?;
+            if is_eligible_for_partial_withdrawals(spec, self.validator(index)?, balance) {
+                self.add(index, (balance - preset.min_activation_balance).min(pending.amount))?;
+            }
+            processed += 1;
+        }
+        Ok(processed)
     }
 
     /// [`get_validators_sweep_withdrawals`](https://github.com/ethereum/consensus-specs/blob/master/specs/capella/beacon-chain.md#get_validators_sweep_withdrawals).
@@ -98,6 +123,11 @@ pub fn process_withdrawals(
     if let Some(last) = expected.withdrawals.last() {
         // The sum fitted when the withdrawal was found.
         state.next_withdrawal_index = last.index + 1;
+    }
+    let processed = expected.processed_partial_withdrawals_count;
+    if processed > 0 {
+        let left = state.pending_partial_withdrawals.iter().skip(processed).cloned().collect();
+        state.pending_partial_withdrawals = left;
     }
     update_next_withdrawal_validator_index(state, &expected.withdrawals)?;
     Ok(())

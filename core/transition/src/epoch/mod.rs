@@ -28,6 +28,8 @@ mod inactivity_updates;
 mod justification_and_finalization;
 mod participation_flag_updates;
 mod participation_record_updates;
+mod pending_consolidations;
+mod pending_deposits;
 mod randao_mixes_reset;
 mod registry_updates;
 mod rewards_and_penalties;
@@ -65,6 +67,8 @@ pub use justification_and_finalization::{
 };
 pub use participation_flag_updates::process_participation_flag_updates;
 pub use participation_record_updates::process_participation_record_updates;
+pub use pending_consolidations::process_pending_consolidations;
+pub use pending_deposits::process_pending_deposits;
 pub use randao_mixes_reset::process_randao_mixes_reset;
 pub use registry_updates::process_registry_updates;
 pub use rewards_and_penalties::process_rewards_and_penalties;
@@ -78,7 +82,7 @@ pub use sync_committee_updates::process_sync_committee_updates;
 ///
 /// On an error the state is partly changed and of no use.
 pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
-    require_built(state, ForkName::Deneb)?;
+    require_built(state, ForkName::Electra)?;
     let fork = state.fork_name();
     let summary = EpochSummary::new(state)?;
     process_justification_and_finalization(state, &summary)?;
@@ -89,6 +93,10 @@ pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
     process_registry_updates(state, &summary)?;
     process_slashings(state, &summary)?;
     process_eth1_data_reset(state);
+    if fork >= ForkName::Electra {
+        process_pending_deposits(state)?;
+        process_pending_consolidations(state)?;
+    }
     process_effective_balance_updates(state, &summary)?;
     process_slashings_reset(state);
     process_randao_mixes_reset(state);

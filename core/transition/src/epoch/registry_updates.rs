@@ -9,7 +9,8 @@ use crate::accessors::{
 };
 use crate::mutators::ExitQueue;
 
-/// [`process_registry_updates`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#registry-updates).
+/// [`process_registry_updates`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#registry-updates);
+/// modified in Deneb and Electra.
 pub fn process_registry_updates(state: &mut BeaconState, summary: &EpochSummary) -> Result<(), EpochError> {
     let found = Found::new(state, summary.current_epoch);
     for index in found.newly_eligible {
@@ -39,18 +40,28 @@ struct Found {
 impl Found {
     fn new(state: &BeaconState, current_epoch: Epoch) -> Self {
         let ejection_balance = state.spec().config.ejection_balance;
+        let fork = state.fork_name();
+        // Since Electra at most one of these happens to a validator.
+        let is_one_of_three = fork >= ForkName::Electra;
         let mut found = Self::default();
         for (index, validator) in state.validators.iter().enumerate() {
             let mut eligible_since = validator.activation_eligibility_epoch;
-            if is_eligible_for_activation_queue(state.spec(), validator) {
+            if is_eligible_for_activation_queue(state.spec(), fork, validator) {
                 found.newly_eligible.push(index);
                 eligible_since = current_epoch + 1;
+                if is_one_of_three {
+                    continue;
+                }
             }
             if is_active_validator(validator, current_epoch)
                 && validator.effective_balance <= ejection_balance
-                && validator.exit_epoch == FAR_FUTURE_EPOCH
             {
-                found.ejected.push(index);
+                if validator.exit_epoch == FAR_FUTURE_EPOCH {
+                    found.ejected.push(index);
+                }
+                if is_one_of_three {
+                    continue;
+                }
             }
             // `is_eligible_for_activation`, as it will be once the marks above are written.
             if eligible_since <= state.finalized_checkpoint.epoch
@@ -75,9 +86,13 @@ fn first_in_queue(mut queue: Vec<(Epoch, usize)>, churn_limit: u64) -> impl Iter
 }
 
 /// [`get_validator_activation_churn_limit`](https://github.com/ethereum/consensus-specs/blob/master/specs/deneb/beacon-chain.md#new-get_validator_activation_churn_limit);
-/// before Deneb the churn limit.
+/// before Deneb the churn limit, since Electra none.
 fn activation_churn_limit(state: &BeaconState, summary: &EpochSummary) -> u64 {
     let config = &state.spec().config;
+    // Since Electra the queue of deposits keeps the churn.
+    if state.fork_name() >= ForkName::Electra {
+        return u64::MAX;
+    }
     let limit = config.min_per_epoch_churn_limit.max(summary.active_validators / config.churn_limit_quotient);
     if state.fork_name() >= ForkName::Deneb {
         limit.min(config.max_per_epoch_activation_churn_limit)

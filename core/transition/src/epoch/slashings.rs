@@ -23,6 +23,8 @@ pub fn process_slashings(state: &mut BeaconState, summary: &EpochSummary) -> Res
         .and_then(|sum| sum.checked_mul(multiplier))
         .ok_or_else(overflow)?
         .min(total_balance);
+    // The total is at least one increment.
+    let penalty_per_increment = slashed_balance / (total_balance / increment);
     let penalized_epoch = summary.current_epoch + preset.epochs_per_slashings_vector / 2;
     for (index, validator) in summary.validators.iter().enumerate() {
         if !validator.flags.has(ValidatorFlags::SLASHED)
@@ -32,8 +34,13 @@ pub fn process_slashings(state: &mut BeaconState, summary: &EpochSummary) -> Res
         }
         // The increment is taken out before the product and put back after the division, so that the product fits.
         let increments = validator.effective_balance.0 / increment;
-        let numerator = increments.checked_mul(slashed_balance).ok_or_else(overflow)?;
-        let penalty = (numerator / total_balance).checked_mul(increment).ok_or_else(overflow)?;
+        let penalty = if state.fork_name() >= ForkName::Electra {
+            penalty_per_increment.checked_mul(increments)
+        } else {
+            let numerator = increments.checked_mul(slashed_balance).ok_or_else(overflow)?;
+            (numerator / total_balance).checked_mul(increment)
+        };
+        let penalty = penalty.ok_or_else(overflow)?;
         state.balances[index] = state.balances[index].saturating_sub(Gwei(penalty));
     }
     Ok(())

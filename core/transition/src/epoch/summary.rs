@@ -119,7 +119,7 @@ pub struct EpochSummary {
 impl EpochSummary {
     /// Reads the state once. An error means that the state is not one that valid blocks lead to.
     pub fn new(state: &BeaconState) -> Result<Self, EpochError> {
-        require_built(state, ForkName::Deneb)?;
+        require_built(state, ForkName::Electra)?;
         if state.balances.len() != state.validators.len() {
             return Err(EpochError::BalancesLength);
         }

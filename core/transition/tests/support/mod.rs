@@ -10,7 +10,7 @@ use transition::genesis::{GenesisValidator, genesis_of_validators};
 use transition::misc::compute_time_at_slot;
 use transition::{Signatures, ValidateResult, process_slots, state_transition};
 use types::{
-    Attestation, AttestationData, BeaconBlock, BeaconState, BlsPubkey, Checkpoint, CommitteeIndex,
+    Attestation, AttestationData, BeaconBlock, BeaconState, Bits, BlsPubkey, Checkpoint, CommitteeIndex,
     ExecutionPayload, ForkName, Gwei, Root, SignedBeaconBlock, Slot, Spec, SszExt,
 };
 
@@ -87,14 +87,16 @@ pub fn votes(state: &BeaconState, slot: Slot) -> Vec<Attestation> {
         true => state.current_justified_checkpoint.clone(),
         false => state.previous_justified_checkpoint.clone(),
     };
-    (0..get_committee_count_per_slot(state, epoch))
+    let count = get_committee_count_per_slot(state, epoch);
+    let is_electra = state.fork_name() >= ForkName::Electra;
+    (0..count)
         .map(|index| {
             let index = CommitteeIndex(index);
             let committee = get_beacon_committee(state, slot, index).unwrap();
             let target = Checkpoint { epoch, root: root_at(epoch.start_slot(spec)) };
             let data = AttestationData {
                 slot,
-                index,
+                index: if is_electra { CommitteeIndex(0) } else { index },
                 beacon_block_root: root_at(slot),
                 source: source.clone(),
                 target,
@@ -102,6 +104,10 @@ pub fn votes(state: &BeaconState, slot: Slot) -> Vec<Attestation> {
             Attestation {
                 aggregation_bits: committee.iter().map(|_| true).collect(),
                 data,
+                committee_bits: match is_electra {
+                    true => (0..spec.preset.max_committees_per_slot).map(|place| place == index.0).collect(),
+                    false => Bits::default(),
+                },
                 ..Attestation::default()
             }
         })

@@ -43,6 +43,8 @@ fn step_of(name: &str) -> anyhow::Result<Step> {
         "effective_balance_updates" => with_summary!(process_effective_balance_updates),
         "historical_roots_update" => epoch::process_historical_roots_update,
         "historical_summaries_update" => epoch::process_historical_summaries_update,
+        "pending_deposits" => epoch::process_pending_deposits,
+        "pending_consolidations" => epoch::process_pending_consolidations,
         "eth1_data_reset" => |state| {
             epoch::process_eth1_data_reset(state);
             Ok(())

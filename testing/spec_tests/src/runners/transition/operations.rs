@@ -5,8 +5,9 @@ use anyhow::bail;
 use serde::Deserialize;
 use transition::block::{
     PayloadStatus, process_attestation, process_attester_slashing, process_block_header,
-    process_bls_to_execution_change, process_deposit, process_execution_payload, process_proposer_slashing,
-    process_sync_aggregate, process_voluntary_exit, process_withdrawals,
+    process_bls_to_execution_change, process_consolidation_request, process_deposit, process_deposit_request,
+    process_execution_payload, process_proposer_slashing, process_sync_aggregate, process_voluntary_exit,
+    process_withdrawal_request, process_withdrawals,
 };
 
 use super::{signed, state_before};
@@ -51,6 +52,15 @@ pub fn run(case: &Case) -> super::super::Result {
         }),
         "bls_to_execution_change" => process!("address_change.ssz", |state, change, signatures| {
             process_bls_to_execution_change(state, change, signatures)
+        }),
+        "deposit_request" => process!("deposit_request.ssz", |state, request, _signatures| {
+            process_deposit_request(state, request)
+        }),
+        "withdrawal_request" => process!("withdrawal_request.ssz", |state, request, _signatures| {
+            process_withdrawal_request(state, request)
+        }),
+        "consolidation_request" => process!("consolidation_request.ssz", |state, request, _signatures| {
+            process_consolidation_request(state, request)
         }),
         "sync_aggregate" => process!("sync_aggregate.ssz", |state, aggregate, signatures| {
             process_sync_aggregate(state, aggregate, signatures)
