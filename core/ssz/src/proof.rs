@@ -97,7 +97,7 @@ pub(crate) fn prove<T: Ssz>(value: &T, generalized_index: u64, ctx: &Ctx) -> Opt
 
 /// What `Vec<T>` and [`List<T>`](crate::List) do in a descent.
 pub(crate) fn descend_sequence<'a, T: Ssz>(
-    items: impl Iterator<Item = &'a T> + ExactSizeIterator + Clone,
+    items: impl ExactSizeIterator<Item = &'a T> + Clone,
     descent: &mut Descent,
     shape: &Shape,
     ctx: &Ctx,
