@@ -17,9 +17,9 @@ pub enum TransitionError {
         /// The slot asked for.
         to: Slot,
     },
-    /// The rules of a fork are not implemented.
-    #[error("the transition of {0} is not built yet")]
-    ForkNotBuilt(ForkName),
+    /// Nothing can become a state of the first fork.
+    #[error("no state is upgraded to {0}")]
+    NoUpgrade(ForkName),
     /// An attestation that waits in a phase 0 state has another source than the justified checkpoint.
     #[error("a pending attestation has another source than the justified checkpoint")]
     UpgradeSource,
@@ -46,11 +46,11 @@ pub enum TransitionError {
 }
 
 impl TransitionError {
-    /// True where the block is not to blame, and so neither is whoever sent it: the state that it was put on is wrong,
-    /// or the rules are not built yet.
+    /// True where the block is not to blame, and so neither is whoever sent it: the state that it was put on is
+    /// wrong.
     pub fn is_fault(&self) -> bool {
         match self {
-            Self::ForkNotBuilt(_) | Self::UpgradeSource | Self::Epoch(_) => true,
+            Self::NoUpgrade(_) | Self::UpgradeSource | Self::Epoch(_) => true,
             Self::Access(error) => error.is_fault(),
             Self::Block(invalid) => invalid.is_fault(),
             Self::SlotNotAfterState { .. } | Self::BlockSignature | Self::StateRoot { .. } => false,

@@ -7,7 +7,9 @@ use types::{
     Spec, Ssz, SszExt, Validator,
 };
 
-use crate::accessors::{AccessError, get_active_validator_indices, get_next_sync_committee};
+use crate::accessors::{
+    AccessError, get_active_validator_indices, get_next_sync_committee, initialize_proposer_lookahead,
+};
 use crate::block::{DepositInvalid, add_validator_to_registry, header_of, process_deposit};
 use crate::predicates::get_max_effective_balance;
 
@@ -17,9 +19,6 @@ const DEPOSITS: Shape = Shape::List(BoundRef::Const(1 << 32), &Shape::Plain);
 /// Why there is no genesis state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GenesisError {
-    /// The network starts in a fork whose rules are not implemented.
-    #[error("the genesis of {0} is not built yet")]
-    ForkNotBuilt(ForkName),
     /// A network that starts from a contract starts in phase 0.
     #[error("a network that starts in {0} does not start from deposits")]
     DepositsOfFork(ForkName),
@@ -51,9 +50,6 @@ fn blank(
     deposit_count: u64,
 ) -> Result<BeaconState, GenesisError> {
     let fork = spec.fork_name_at_epoch(GENESIS_EPOCH);
-    if fork > ForkName::Electra {
-        return Err(GenesisError::ForkNotBuilt(fork));
-    }
     let before = ForkName::ALL.into_iter().rfind(|other| *other < fork).unwrap_or(fork);
     let mut state = BeaconState::empty(spec, fork);
     state.fork = Fork {
@@ -133,6 +129,9 @@ pub fn genesis_of_validators(
         // One committee for two periods, as where the fork begins later.
         state.current_sync_committee = get_next_sync_committee(&state)?;
         state.next_sync_committee = state.current_sync_committee.clone();
+    }
+    if state.fork_name() >= ForkName::Fulu {
+        state.proposer_lookahead = initialize_proposer_lookahead(&state)?.into();
     }
     Ok(state)
 }

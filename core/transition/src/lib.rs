@@ -1,7 +1,6 @@
 //! The state transition: beacon-chain.md, function by function, under the specification's names.
 //!
-//! One body per function serves all forks; where a fork is not built yet a transition ends with an error, never with
-//! a wrong state. A transition that fails leaves its state partly changed: work on a clone, which is cheap.
+//! One body per function serves all forks. A transition that fails leaves its state partly changed: work on a clone, which is cheap.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

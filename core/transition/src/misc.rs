@@ -7,6 +7,7 @@ use types::{
 };
 
 use crate::accessors::AccessError;
+use crate::math::xor;
 use crate::shuffle::compute_shuffled_index;
 
 /// [`compute_epoch_at_slot`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_epoch_at_slot).
@@ -29,10 +30,17 @@ pub fn compute_fork_data_root(current_version: Version, genesis_validators_root:
     ForkData { current_version, genesis_validators_root }.hash_tree_root(Ctx::PLAIN)
 }
 
-/// [`compute_fork_digest`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_fork_digest).
-pub fn compute_fork_digest(current_version: Version, genesis_validators_root: Root) -> ForkDigest {
-    let root = compute_fork_data_root(current_version, genesis_validators_root);
-    ForkDigest::try_from(&root.0[..4]).expect("4 bytes")
+/// [`compute_fork_digest`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_fork_digest)
+/// of an epoch; modified in Fulu (EIP-7892), whose digests differ by the limit of blobs too.
+pub fn compute_fork_digest(spec: &Spec, genesis_validators_root: Root, epoch: Epoch) -> ForkDigest {
+    let mut root = compute_fork_data_root(spec.compute_fork_version(epoch), genesis_validators_root).0;
+    if spec.fork_name_at_epoch(epoch) >= ForkName::Fulu {
+        let parameters = spec.get_blob_parameters(epoch);
+        let mut bytes = parameters.epoch.0.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&parameters.max_blobs_per_block.to_le_bytes());
+        root = xor(&root, &hash(&bytes));
+    }
+    ForkDigest::try_from(&root[..4]).expect("4 bytes")
 }
 
 /// [`compute_domain`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_domain).

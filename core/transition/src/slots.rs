@@ -2,7 +2,6 @@
 
 use types::{BeaconState, Ctx, ForkName, Root, SignedBeaconBlock, Slot, SszExt};
 
-use crate::accessors::require_built;
 use crate::block::process_block;
 use crate::epoch::process_epoch;
 use crate::error::TransitionError;
@@ -79,7 +78,6 @@ pub fn process_slots(state: &mut BeaconState, slot: Slot) -> Result<(), Transiti
 
 /// [`process_slot`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#beacon-chain-state-transition-function).
 pub fn process_slot(state: &mut BeaconState) -> Result<(), TransitionError> {
-    require_built(state, ForkName::Electra)?;
     let place = (state.slot % state.spec().preset.slots_per_historical_root).as_usize();
     let state_root = state.state_root();
     state.state_roots[place] = state_root;

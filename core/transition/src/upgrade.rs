@@ -11,6 +11,7 @@ use types::{
 use crate::accessors::{
     AccessError, committee_attesters, compute_activation_exit_epoch,
     get_attestation_participation_flag_indices, get_current_epoch, get_next_sync_committee,
+    initialize_proposer_lookahead,
 };
 use crate::churn::{get_activation_exit_churn_limit, get_consolidation_churn_limit};
 use crate::error::TransitionError;
@@ -25,7 +26,8 @@ pub fn upgrade_to(state: &mut BeaconState, fork: ForkName) -> Result<(), Transit
         ForkName::Capella => upgrade_to_capella(state),
         ForkName::Deneb => upgrade_to_deneb(state),
         ForkName::Electra => upgrade_to_electra(state),
-        fork => Err(TransitionError::ForkNotBuilt(fork)),
+        ForkName::Fulu => upgrade_to_fulu(state),
+        ForkName::Phase0 => Err(TransitionError::NoUpgrade(fork)),
     }
 }
 
@@ -120,6 +122,13 @@ pub fn upgrade_to_electra(state: &mut BeaconState) -> Result<(), TransitionError
     for index in validators_with(state, has_compounding_withdrawal_credential) {
         queue_excess_active_balance(state, index)?;
     }
+    Ok(())
+}
+
+/// [`upgrade_to_fulu`](https://github.com/ethereum/consensus-specs/blob/master/specs/fulu/fork.md#upgrading-the-state).
+pub fn upgrade_to_fulu(state: &mut BeaconState) -> Result<(), TransitionError> {
+    begin(state, ForkName::Fulu);
+    state.proposer_lookahead = initialize_proposer_lookahead(state)?.into();
     Ok(())
 }
 

@@ -9,18 +9,14 @@ use transition::accessors::{
     get_committee_count_per_slot, get_total_active_balance, get_total_balance, get_validator_churn_limit,
     public_key,
 };
-use transition::block::{
-    AttestationInvalid, BlockInvalid, apply_deposit, process_attestation, process_block,
-};
-use transition::epoch::{EpochError, compute_unrealized_checkpoints, process_epoch};
+use transition::block::{AttestationInvalid, apply_deposit, process_attestation};
+use transition::epoch::compute_unrealized_checkpoints;
 use transition::genesis::{GenesisError, initialize_beacon_state_from_eth1};
 use transition::misc::{compute_committee, compute_time_at_slot};
 use transition::mutators::{increase_balance, initiate_validator_exit, slash_validator};
 use transition::{Signatures, TransitionError, ValidateResult, process_slots, state_transition};
 use types::constants::FAR_FUTURE_EPOCH;
-use types::{
-    BeaconState, CommitteeIndex, DepositData, Epoch, ForkName, Gwei, Root, Slot, Spec, ValidatorIndex,
-};
+use types::{CommitteeIndex, DepositData, Epoch, ForkName, Gwei, Root, Slot, Spec, ValidatorIndex};
 
 #[test]
 fn a_state_without_validators_has_no_proposer_and_empty_committees() {
@@ -184,23 +180,4 @@ fn genesis_past_the_end_of_time_or_of_a_later_fork_is_an_error() {
     let altair = Spec::from_yaml(text, None).unwrap();
     let expected = Err(GenesisError::DepositsOfFork(ForkName::Altair));
     assert_eq!(initialize_beacon_state_from_eth1(altair, Root::ZERO, 0, &[]), expected);
-}
-
-#[test]
-fn states_of_later_forks_are_refused_wherever_the_rules_differ() {
-    let block = propose(&genesis(64), 1, 0);
-    for fork in ForkName::ALL.into_iter().skip(6) {
-        let mut state = BeaconState::empty(Spec::minimal(), fork);
-        state.validators = genesis(64).validators.clone();
-        let refused = AccessError::ForkNotBuilt(fork);
-        assert_eq!(process_slots(&mut state, Slot(1)), Err(TransitionError::Access(refused.clone())));
-        assert_eq!(process_epoch(&mut state), Err(EpochError::Access(refused.clone())));
-        assert_eq!(compute_unrealized_checkpoints(&state), Err(EpochError::Access(refused.clone())));
-        let error = process_block(&mut state, &block.message, &mut Signatures::Skip).unwrap_err();
-        assert_eq!(error, BlockInvalid::Access(refused.clone()));
-        assert!(error.is_fault());
-        if fork >= ForkName::Electra {
-            assert_eq!(get_beacon_proposer_index(&state), Err(refused));
-        }
-    }
 }

@@ -11,7 +11,7 @@ const STATUS_LEN: usize = 84;
 
 /// The fork digest of an epoch.
 pub fn fork_digest_at(spec: &Spec, genesis_validators_root: Root, epoch: Epoch) -> ForkDigest {
-    compute_fork_digest(spec.compute_fork_version(epoch), genesis_validators_root)
+    compute_fork_digest(spec, genesis_validators_root, epoch)
 }
 
 /// [`ENRForkID`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#eth2-field).

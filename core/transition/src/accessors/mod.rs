@@ -13,7 +13,9 @@ pub use committees::{
     shuffling_key,
 };
 pub use participation::{add_flag, get_attestation_participation_flag_indices, has_flag};
-pub use proposers::{get_beacon_proposer_index, get_beacon_proposer_indices};
+pub use proposers::{
+    draw_proposers, get_beacon_proposer_index, get_beacon_proposer_indices, initialize_proposer_lookahead,
+};
 pub(crate) use registry::refresh_validator_index;
 pub use registry::{
     get_active_validator_indices, get_pending_balance_to_withdraw, get_total_active_balance,
@@ -32,13 +34,7 @@ pub use crate::predicates::{
     is_active_validator, is_eligible_for_activation, is_eligible_for_activation_queue, is_slashable_validator,
 };
 
-use types::{BeaconState, BlsPubkey, CommitteeIndex, Epoch, ForkName, Slot, ValidatorIndex};
-
-/// Refuses a state of a fork after `last`, the last one whose rules the caller follows.
-pub(crate) fn require_built(state: &BeaconState, last: ForkName) -> Result<(), AccessError> {
-    let fork = state.fork_name();
-    if fork > last { Err(AccessError::ForkNotBuilt(fork)) } else { Ok(()) }
-}
+use types::{BlsPubkey, CommitteeIndex, Epoch, Slot, ValidatorIndex};
 
 /// What a state cannot tell, or cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +66,12 @@ pub enum AccessError {
     /// Nobody to draw from.
     #[error("no validator is active")]
     NoActiveValidators,
+    /// A lookahead of another length than the spec has.
+    #[error("the state tells not as many proposers as it should")]
+    LookaheadLength,
+    /// A proposer in the lookahead that does not exist.
+    #[error("the state names validator {0} as a proposer, who does not exist")]
+    NoProposer(ValidatorIndex),
     /// No such validator.
     #[error("there is no validator {0}")]
     NoValidator(ValidatorIndex),
@@ -93,9 +95,6 @@ pub enum AccessError {
         /// How many there are.
         count: u64,
     },
-    /// The rules of the fork are not implemented.
-    #[error("the transition of {0} is not built yet")]
-    ForkNotBuilt(ForkName),
     /// A list of the state that holds as much as it can.
     #[error("{0} is full")]
     Full(&'static str),
@@ -113,7 +112,7 @@ pub enum AccessError {
 }
 
 impl AccessError {
-    /// True where it is the state that is wrong, or the rules that are not built yet, and not what was asked.
+    /// True where it is the state that is wrong, and not what was asked.
     pub fn is_fault(&self) -> bool {
         matches!(
             self,
@@ -122,7 +121,8 @@ impl AccessError {
                 | Self::NoValidatorOfKey(_)
                 | Self::NoAggregateKey
                 | Self::BadPubkey(_)
-                | Self::ForkNotBuilt(_)
+                | Self::LookaheadLength
+                | Self::NoProposer(_)
         )
     }
 }

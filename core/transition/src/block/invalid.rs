@@ -63,7 +63,7 @@ pub enum BlockInvalid {
 }
 
 impl BlockInvalid {
-    /// True where the block is not to blame: the state that it was put on is wrong, or the rules are not built yet.
+    /// True where the block is not to blame: the state that it was put on is wrong.
     pub fn is_fault(&self) -> bool {
         match self {
             Self::Access(error)

@@ -44,7 +44,6 @@ pub use sync_aggregate::process_sync_aggregate;
 pub use voluntary_exit::{check_voluntary_exit, process_voluntary_exit};
 pub use withdrawals::{ExpectedWithdrawals, get_expected_withdrawals, process_withdrawals};
 
-use crate::accessors::require_built;
 use crate::signatures::Signatures;
 
 /// [`process_block`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#block-processing);
@@ -54,7 +53,6 @@ pub fn process_block(
     block: &BeaconBlock,
     signatures: &mut Signatures,
 ) -> Result<(), BlockInvalid> {
-    require_built(state, ForkName::Electra)?;
     process_block_header(state, block)?;
     if state.fork_name() >= ForkName::Capella {
         process_withdrawals(state, &block.body.execution_payload)?;

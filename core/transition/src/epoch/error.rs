@@ -1,15 +1,12 @@
 //! Why an epoch cannot be processed.
 
-use types::{ForkName, ValidatorIndex};
+use types::ValidatorIndex;
 
 use crate::accessors::AccessError;
 
 /// Why an epoch cannot be processed. States that valid blocks lead to never cause one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EpochError {
-    /// The rules of the fork are not implemented.
-    #[error("the transition of {0} is not built yet")]
-    ForkNotBuilt(ForkName),
     /// There are not as many balances as validators.
     #[error("the state has not as many balances as validators")]
     BalancesLength,

@@ -30,6 +30,7 @@ mod participation_flag_updates;
 mod participation_record_updates;
 mod pending_consolidations;
 mod pending_deposits;
+mod proposer_lookahead;
 mod randao_mixes_reset;
 mod registry_updates;
 mod rewards_and_penalties;
@@ -42,8 +43,6 @@ mod sync_committee_updates;
 mod tests;
 
 use types::{BeaconState, ForkName};
-
-use crate::accessors::require_built;
 
 pub use components::{
     get_base_reward, get_base_reward_per_increment, get_eligible_validator_indices,
@@ -69,6 +68,7 @@ pub use participation_flag_updates::process_participation_flag_updates;
 pub use participation_record_updates::process_participation_record_updates;
 pub use pending_consolidations::process_pending_consolidations;
 pub use pending_deposits::process_pending_deposits;
+pub use proposer_lookahead::process_proposer_lookahead;
 pub use randao_mixes_reset::process_randao_mixes_reset;
 pub use registry_updates::process_registry_updates;
 pub use rewards_and_penalties::process_rewards_and_penalties;
@@ -82,7 +82,6 @@ pub use sync_committee_updates::process_sync_committee_updates;
 ///
 /// On an error the state is partly changed and of no use.
 pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
-    require_built(state, ForkName::Electra)?;
     let fork = state.fork_name();
     let summary = EpochSummary::new(state)?;
     process_justification_and_finalization(state, &summary)?;
@@ -110,6 +109,9 @@ pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
         process_sync_committee_updates(state)?;
     } else {
         process_participation_record_updates(state);
+    }
+    if fork >= ForkName::Fulu {
+        process_proposer_lookahead(state)?;
     }
     Ok(())
 }

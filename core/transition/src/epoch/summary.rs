@@ -14,7 +14,7 @@ use types::{
 use super::EpochError;
 use crate::accessors::{
     get_beacon_committee, get_block_root, get_block_root_at_slot, get_current_epoch, get_previous_epoch,
-    has_flag, is_active_validator, require_built,
+    has_flag, is_active_validator,
 };
 
 /// Facts about one validator, each a bit.
@@ -119,7 +119,6 @@ pub struct EpochSummary {
 impl EpochSummary {
     /// Reads the state once. An error means that the state is not one that valid blocks lead to.
     pub fn new(state: &BeaconState) -> Result<Self, EpochError> {
-        require_built(state, ForkName::Electra)?;
         if state.balances.len() != state.validators.len() {
             return Err(EpochError::BalancesLength);
         }

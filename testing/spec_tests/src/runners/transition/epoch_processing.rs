@@ -45,6 +45,7 @@ fn step_of(name: &str) -> anyhow::Result<Step> {
         "historical_summaries_update" => epoch::process_historical_summaries_update,
         "pending_deposits" => epoch::process_pending_deposits,
         "pending_consolidations" => epoch::process_pending_consolidations,
+        "proposer_lookahead" => epoch::process_proposer_lookahead,
         "eth1_data_reset" => |state| {
             epoch::process_eth1_data_reset(state);
             Ok(())
