@@ -46,8 +46,9 @@ pub struct CheckedPartialDataColumnSidecar {
 /// [`validate_partial_data_column_sidecar_gossip`](https://github.com/ethereum/consensus-specs/blob/master/specs/fulu/partial-columns/p2p-interface.md).
 ///
 /// The KZG proofs of the cells remain to be verified against the header's commitments, with the reason
-/// [`INVALID_SIDECAR_KZG_PROOFS`](super::INVALID_SIDECAR_KZG_PROOFS). A header that is good together with cells that
-/// are not is remembered all the same: `mark_seen` follows the signature, not the proofs.
+/// [`INVALID_SIDECAR_KZG_PROOFS`](super::INVALID_SIDECAR_KZG_PROOFS). A header that is good beside cells
+/// with wrong proofs is remembered all the same: `mark_seen` follows the signature, not the proofs. One beside cells
+/// that are refused here is not; the next message of the block brings it again.
 pub fn validate_partial_data_column_sidecar_gossip(
     seen: &SeenSidecars,
     store: &dyn HeaderStore,
@@ -109,6 +110,6 @@ fn check_new_header(
 impl CheckedPartialDataColumnSidecar {
     /// Remembers the header; its signature is verified.
     pub fn mark_seen(&self, seen: &mut SeenSidecars) {
-        seen.insert_header(self.block_root, self.header.clone());
+        seen.insert_partial_data_column_header(self.block_root, self.header.clone());
     }
 }

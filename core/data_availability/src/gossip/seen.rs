@@ -38,8 +38,9 @@ impl SeenSidecars {
         self.partial_data_column_headers.get(block_root)
     }
 
-    /// Remembers a valid header; where there is no room, the one of the lowest slot goes.
-    pub(super) fn insert_header(&mut self, block_root: Root, header: PartialDataColumnHeader) {
+    /// Remembers a valid header, be it of a message or of an imported block; where there is no room, the one of the
+    /// lowest slot goes.
+    pub fn insert_partial_data_column_header(&mut self, block_root: Root, header: PartialDataColumnHeader) {
         self.partial_data_column_headers.insert(block_root, header);
         if self.partial_data_column_headers.len() > HEADERS_MAX {
             let slot_of = |header: &PartialDataColumnHeader| header.signed_block_header.message.slot;
@@ -99,7 +100,7 @@ mod tests {
             // Roots in another order than slots.
             let mut root = Root::ZERO;
             root.0[..8].copy_from_slice(&(u64::MAX - slot).to_be_bytes());
-            seen.insert_header(root, header);
+            seen.insert_partial_data_column_header(root, header);
         }
         assert_eq!(seen.partial_data_column_headers.len(), HEADERS_MAX);
         let mut oldest = Root::ZERO;

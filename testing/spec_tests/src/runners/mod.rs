@@ -1,7 +1,10 @@
 //! Which function runs a case, by runner and handler.
 
 mod bls;
+mod kzg;
+mod merkle_proof;
 mod networking;
+mod sidecars;
 mod ssz_generic;
 mod ssz_generic_types;
 mod ssz_static;
@@ -37,10 +40,15 @@ fn runner_of(case: &Case) -> Option<fn(&Case) -> Result> {
     match (case.runner.as_str(), case.handler.as_str()) {
         ("ssz_generic", _) => Some(ssz_generic::run),
         ("bls" | "bls12_381", _) => Some(bls::run),
+        ("kzg", _) => Some(kzg::run),
+        ("merkle_proof", _) | ("light_client", "single_merkle_proof") => Some(merkle_proof::run),
+        ("networking", handler) if sidecars::is_custody(handler) => Some(sidecars::run),
         ("ssz_static", _) if case.fork_name().is_ok() => Some(ssz_static::run),
         _ if !is_fork_built(case) => None,
+        ("networking", handler) if sidecars::has_handler(handler) => Some(sidecars::run),
         // The rules of gossip are those of phase 0 so far.
         ("networking", _) if case.fork_name().is_ok_and(|fork| fork > ForkName::Phase0) => None,
+        ("networking", handler) if sidecars::has_handler(handler) => Some(sidecars::run),
         ("networking", handler) if networking::has_handler(handler) => Some(networking::run),
         _ => transition::runner_of(case),
     }
@@ -53,7 +61,6 @@ fn is_fork_built(case: &Case) -> bool {
 
 fn skip_reason(case: &Case) -> String {
     match case.runner.as_str() {
-        "kzg" => "commitments to blobs, which begin in Deneb, are not built yet".into(),
         runner if is_fork_built(case) => format!("there is no runner for {runner}/{} yet", case.handler),
         _ if case.fork_name().is_err() => format!("the fork {} is not known", case.fork),
         _ => format!("the rules of {} are not built yet", case.fork),
