@@ -4,11 +4,14 @@
 
 use std::sync::Arc;
 
-use pool::{AttestationPool, OperationPool};
+use pool::{AttestationPool, OperationPool, SyncPool};
 use transition::accessors::get_beacon_proposer_index;
 use transition::block::process_block;
 use transition::{Signatures, process_slots};
-use types::{BeaconBlock, BeaconBlockBody, BeaconState, BlsSignature, Eth1Data, Root, Slot, SszExt};
+use types::{
+    BeaconBlock, BeaconBlockBody, BeaconState, BlsSignature, Eth1Data, ForkName, Root, Slot, SszExt,
+    SyncAggregate,
+};
 
 /// What a block is built from.
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub struct BuildBlock {
     pub(crate) randao_reveal: BlsSignature,
     pub(crate) graffiti: Root,
     pub(crate) attestations: Arc<AttestationPool>,
+    pub(crate) sync_votes: Arc<SyncPool>,
     pub(crate) operations: Arc<OperationPool>,
 }
 
@@ -47,6 +51,8 @@ impl BuildBlock {
                 attester_slashings: operations.attester_slashings,
                 attestations: self.attestations.pack(&state).map_err(|error| text(&error))?,
                 voluntary_exits: operations.voluntary_exits,
+                bls_to_execution_changes: operations.bls_to_execution_changes,
+                sync_aggregate: self.sync_aggregate(&state),
                 ..BeaconBlockBody::new_default(ctx)
             },
         };
@@ -54,6 +60,15 @@ impl BuildBlock {
         process_block(&mut state, &block, &mut Signatures::Skip).map_err(|error| text(&error))?;
         block.state_root = state.state_root();
         Ok(block)
+    }
+}
+
+impl BuildBlock {
+    fn sync_aggregate(&self, state: &BeaconState) -> SyncAggregate {
+        if state.fork_name() < ForkName::Altair {
+            return SyncAggregate::default();
+        }
+        self.sync_votes.sync_aggregate(state.spec(), self.slot.saturating_sub(1), self.parent_root)
     }
 }
 

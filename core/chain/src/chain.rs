@@ -155,6 +155,8 @@ impl Chain {
         self.seen.prune(self.finalized_slot(), first_slot.epoch(self.spec), first_slot);
         let first_included = self.slot.saturating_sub(preset.slots_per_epoch);
         Arc::make_mut(&mut self.pools.attestations).prune(first_included);
+        // Votes of the sync committee are included in the next slot or never.
+        Arc::make_mut(&mut self.pools.sync_votes).prune(self.slot.saturating_sub(1));
     }
 
     pub(crate) fn finalized_slot(&self) -> Slot {

@@ -1,26 +1,26 @@
-//! Messages against the rules of gossip, and what follows where they hold.
+//! Messages against the rules of gossip.
 
 use std::sync::Arc;
 
-use fork_choice::{AttestationFacts, ForkChoice};
+use fork_choice::ForkChoice;
 use transition::accessors::get_beacon_proposer_indices;
+use transition::block::PayloadStatus;
 use types::{
-    Attestation, AttestationData, BeaconState, Checkpoint, Ctx, Epoch, Root, SignedAggregateAndProof,
-    SignedBeaconBlock, Slot, SszExt, ValidatorIndex,
+    AttestationData, BeaconState, Checkpoint, Epoch, Root, SignedAggregateAndProof, SignedBeaconBlock, Slot,
+    SszExt, ValidatorIndex,
 };
 
 use crate::chain::Chain;
 use crate::gossip::{
-    AGGREGATE_KNOWN, BLOCK_NOT_SEEN, BlockStore, FUTURE_SLOT, KnownBlock, PARENT_NOT_SEEN,
-    SHUFFLING_NOT_KNOWN, check_attestation_slot, validate_attester_slashing_gossip,
-    validate_beacon_aggregate_and_proof_gossip, validate_beacon_attestation_gossip,
-    validate_beacon_block_gossip, validate_proposer_slashing_gossip, validate_voluntary_exit_gossip,
+    BLOCK_NOT_SEEN, BlockStore, FUTURE_SLOT, KnownBlock, PARENT_NOT_SEEN, SHUFFLING_NOT_KNOWN, Unaggregated,
+    check_attestation_slot, validate_beacon_aggregate_and_proof_gossip, validate_beacon_attestation_gossip,
+    validate_beacon_block_gossip,
 };
-use crate::import::{Import, Imports, Source};
+use crate::import::Imports;
 use crate::incoming::{Candidate, Facts, Incoming, Origin};
 use crate::states::{StateKey, committee_decision_slot};
 use crate::work::Parked;
-use crate::{Event, GossipMessage, Output, Priority, PublishOutcome, Reply, Verdict, Want, WantReason};
+use crate::{GossipMessage, Output, Priority, PublishOutcome, Verdict, Want, WantReason};
 
 /// What the rules ask about blocks, answered from fork choice and the states in memory.
 struct Known<'a> {
@@ -32,8 +32,10 @@ struct Known<'a> {
 impl BlockStore for Known<'_> {
     fn block(&self, root: &Root) -> KnownBlock {
         match self.fork_choice.block(root) {
-            Some(node) => KnownBlock::Valid { slot: node.slot },
-            None if self.imports.is_invalid(root) => KnownBlock::Invalid,
+            Some(node) => KnownBlock::Valid { slot: node.slot, payload: PayloadStatus::NotValidated },
+            None if self.imports.is_invalid(root) => {
+                KnownBlock::Invalid { payload: PayloadStatus::NotValidated }
+            }
             None => KnownBlock::Unseen,
         }
     }
@@ -64,31 +66,17 @@ impl Chain {
         match incoming.message.clone() {
             GossipMessage::Block(block) => self.take_block(incoming, &block),
             GossipMessage::Attestation { subnet, attestation } => {
-                self.take_attestation(incoming, subnet, &attestation);
+                self.take_attestation(incoming, subnet, &*attestation);
             }
             GossipMessage::Aggregate(aggregate) => self.take_aggregate(incoming, &aggregate),
-            GossipMessage::VoluntaryExit(exit) => {
-                let checked = validate_voluntary_exit_gossip(&self.seen, &self.head.state, &exit);
-                self.check_passed(incoming, checked.map(|c| (c.signatures, Facts::VoluntaryExit(c.facts))));
+            GossipMessage::SingleAttestation { subnet, attestation } => {
+                self.take_attestation(incoming, subnet, &*attestation);
             }
-            GossipMessage::ProposerSlashing(slashing) => {
-                let checked = validate_proposer_slashing_gossip(&self.seen, &self.head.state, &slashing);
-                self.check_passed(
-                    incoming,
-                    checked.map(|c| (c.signatures, Facts::ProposerSlashing(c.facts))),
-                );
-            }
-            GossipMessage::AttesterSlashing(slashing) => {
-                let checked = validate_attester_slashing_gossip(&self.seen, &self.head.state, &slashing);
-                self.check_passed(
-                    incoming,
-                    checked.map(|c| (c.signatures, Facts::AttesterSlashing(c.facts))),
-                );
-            }
+            message => self.take_operation(incoming, &message),
         }
     }
 
-    fn check_passed(
+    pub(crate) fn check_passed(
         &mut self,
         incoming: Incoming,
         checked: Result<(Vec<(crypto::SignatureSet, crate::Why)>, Facts), Verdict>,
@@ -178,8 +166,14 @@ impl Chain {
         }
     }
 
-    fn take_attestation(&mut self, incoming: Incoming, subnet: u64, attestation: &Attestation) {
-        let data = &attestation.data;
+    fn take_attestation<'a>(
+        &mut self,
+        incoming: Incoming,
+        subnet: u64,
+        attestation: impl Into<Unaggregated<'a>>,
+    ) {
+        let attestation = attestation.into();
+        let data = attestation.data();
         let Some((state, incoming)) = self.committee_state_of(incoming, data) else { return };
         let store = self.known();
         let checked =
@@ -283,159 +277,5 @@ impl Chain {
         let own = self.states.get(first).map(|state| (first, state));
         let mut all = head.chain(own).chain(self.states.iter());
         all.find(|(of, state)| fits(of, state)).map(|(_, state)| state.clone())
-    }
-
-    /// Says what becomes of a message to whom it may concern.
-    pub(crate) fn judge(&mut self, incoming: &Incoming, verdict: Verdict) {
-        match incoming.origin {
-            Origin::Kept => {}
-            Origin::Gossip(id) => {
-                match verdict {
-                    Verdict::Accept => self.counters.gossip_accepted += 1,
-                    Verdict::Ignore(_) => self.counters.gossip_ignored += 1,
-                    Verdict::Reject(_) => self.counters.gossip_rejected += 1,
-                }
-                self.outputs.push_back(Output::Verdict(id, verdict));
-            }
-            Origin::Command(id, index) => match (&incoming.message, verdict.why()) {
-                (GossipMessage::Block(_), Some(why)) => {
-                    self.block_reply(id, PublishOutcome::Invalid(why.to_string()));
-                }
-                (message, None) => {
-                    self.outputs.push_back(Output::Publish(message.clone()));
-                    // The answer for a block comes with its import.
-                    if !matches!(message, GossipMessage::Block(_)) {
-                        self.item_done(id, index, None);
-                    }
-                }
-                // All aggregators of a committee publish the same votes; the first has done what the others ask for.
-                (GossipMessage::Aggregate(_), Some(AGGREGATE_KNOWN)) => self.item_done(id, index, None),
-                (_, Some(why)) => self.item_done(id, index, Some(why.to_string())),
-            },
-        }
-        self.published.is_stale = true;
-    }
-
-    pub(crate) fn block_reply(&mut self, id: crate::CommandId, outcome: PublishOutcome) {
-        if self.commands.remove(&id).is_some() {
-            self.outputs.push_back(Output::Reply(id, Reply::Block(outcome)));
-        }
-    }
-
-    /// Lets go of a block whose signature is not valid or could not be verified.
-    pub(crate) fn forget_flight(&mut self, candidate: &Candidate) {
-        if let Facts::Block { root, .. } = &candidate.facts {
-            self.imports.land(root);
-        }
-    }
-
-    /// Takes a message in, since its signatures are valid.
-    pub(crate) fn accept(&mut self, candidate: Candidate) {
-        let Candidate { incoming, facts, .. } = candidate;
-        match (facts, incoming.message.clone()) {
-            (Facts::Block { checked, root }, GossipMessage::Block(block)) => {
-                if checked.is_seen(&self.seen) {
-                    self.imports.land(&root);
-                    return self.judge(
-                        &incoming,
-                        Verdict::ignore("block is not the first valid block for this slot and proposer"),
-                    );
-                }
-                checked.mark_seen(&mut self.seen);
-                self.judge(&incoming, Verdict::Accept);
-                self.outputs
-                    .push_back(Output::Event(Event::BlockGossip { slot: block.message.slot, block: root }));
-                let source = match incoming.origin {
-                    Origin::Command(id, _) => Source::Command(id),
-                    _ => Source::Gossip,
-                };
-                self.import(Import::verified(root, block, source, incoming.arrived));
-            }
-            (Facts::Attestation { checked, shuffling }, GossipMessage::Attestation { attestation, .. }) => {
-                if checked.is_seen(&self.seen) {
-                    return self.judge(
-                        &incoming,
-                        Verdict::ignore("already seen attestation for this epoch and validator"),
-                    );
-                }
-                checked.mark_seen(&mut self.seen);
-                self.judge(&incoming, Verdict::Accept);
-                self.count_vote(&attestation, &[checked.attester], shuffling);
-                self.outputs.push_back(Output::Event(Event::Attestation(attestation)));
-            }
-            (Facts::Aggregate { checked, shuffling }, GossipMessage::Aggregate(signed)) => {
-                if let Some(verdict) = checked.is_seen(&self.seen) {
-                    return self.judge(&incoming, verdict);
-                }
-                checked.mark_seen(&mut self.seen);
-                self.judge(&incoming, Verdict::Accept);
-                let attestation = Arc::new(signed.message.aggregate.clone());
-                self.count_vote(&attestation, &checked.attesters, shuffling);
-                self.outputs.push_back(Output::Event(Event::Attestation(attestation)));
-            }
-            (facts, message) => self.accept_operation(&incoming, facts, message),
-        }
-    }
-
-    fn count_vote(
-        &mut self,
-        attestation: &Attestation,
-        attesters: &[ValidatorIndex],
-        shuffling: Option<Root>,
-    ) {
-        let data = &attestation.data;
-        let facts = AttestationFacts {
-            slot: data.slot,
-            beacon_block_root: data.beacon_block_root,
-            target: data.target.clone(),
-        };
-        // Older votes than fork choice takes may still be forwarded and packed.
-        let _ = self.fork_choice.queue_attestation(&facts, attesters);
-        let pool = Arc::make_mut(&mut self.pools.attestations);
-        if pool.insert(attestation, data.hash_tree_root(Ctx::PLAIN), shuffling) == pool::Inserted::Full {
-            self.counters.overflows += 1;
-        }
-        let liveness = Arc::make_mut(&mut self.liveness);
-        attesters.iter().for_each(|attester| liveness.saw(data.target.epoch, *attester));
-        self.counters.attestations_verified += 1;
-    }
-
-    fn accept_operation(&mut self, incoming: &Incoming, facts: Facts, message: GossipMessage) {
-        let operations = Arc::make_mut(&mut self.pools.operations);
-        let seen_before = match &facts {
-            Facts::VoluntaryExit(checked) => checked.is_seen(&self.seen),
-            Facts::ProposerSlashing(checked) => checked.is_seen(&self.seen),
-            Facts::AttesterSlashing(checked) => checked.is_seen(&self.seen),
-            _ => unreachable!("facts are of their own message"),
-        };
-        if seen_before {
-            return self.judge(incoming, Verdict::ignore("already seen"));
-        }
-        let (event, is_in) = match (&facts, message) {
-            (Facts::VoluntaryExit(checked), GossipMessage::VoluntaryExit(exit)) => {
-                checked.mark_seen(&mut self.seen);
-                let is_in = operations.insert_exit(exit.clone());
-                (Event::VoluntaryExit(exit), is_in)
-            }
-            (Facts::ProposerSlashing(checked), GossipMessage::ProposerSlashing(slashing)) => {
-                checked.mark_seen(&mut self.seen);
-                let is_in = operations.insert_proposer_slashing(slashing.clone());
-                (Event::ProposerSlashing(slashing), is_in)
-            }
-            (Facts::AttesterSlashing(checked), GossipMessage::AttesterSlashing(slashing)) => {
-                checked.mark_seen(&mut self.seen);
-                let is_in = operations.insert_attester_slashing(slashing.clone());
-                if let Err(invalid) = self.fork_choice.on_attester_slashing(&checked.indices) {
-                    self.counters.faults += 1;
-                    self.outputs
-                        .push_back(Output::Fault(format!("fork choice refuses a valid slashing: {invalid}")));
-                }
-                (Event::AttesterSlashing(slashing), is_in)
-            }
-            _ => unreachable!("facts are of their own message"),
-        };
-        self.counters.overflows += u64::from(!is_in);
-        self.judge(incoming, Verdict::Accept);
-        self.outputs.push_back(Output::Event(event));
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use types::{
     Attestation, AttesterSlashing, BeaconBlock, BlsSignature, ProposerSlashing, Root,
-    SignedAggregateAndProof, SignedBeaconBlock, SignedVoluntaryExit, Slot,
+    SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock, SignedContributionAndProof,
+    SignedVoluntaryExit, SingleAttestation, Slot, SyncCommitteeMessage,
 };
 
 /// A wish of the API.
@@ -23,6 +24,15 @@ pub enum Command {
     PublishBlock(Arc<SignedBeaconBlock>),
     /// Validate and publish unaggregated attestations; the subnets follow from them. Answered with [`Reply::Items`].
     PublishAttestations(Vec<Arc<Attestation>>),
+    /// Validate and publish single attestations, the form since Electra. Answered with [`Reply::Items`].
+    PublishSingleAttestations(Vec<Arc<SingleAttestation>>),
+    /// Validate and publish votes of the sync committee, on every subnet of their validators. Answered with
+    /// [`Reply::Items`].
+    PublishSyncMessages(Vec<Arc<SyncCommitteeMessage>>),
+    /// Validate and publish contributions. Answered with [`Reply::Items`].
+    PublishContributions(Vec<Arc<SignedContributionAndProof>>),
+    /// Validate and publish changes of withdrawal credentials. Answered with [`Reply::Items`].
+    SubmitBlsToExecutionChanges(Vec<Arc<SignedBLSToExecutionChange>>),
     /// Validate and publish aggregates. Answered with [`Reply::Items`].
     PublishAggregates(Vec<Arc<SignedAggregateAndProof>>),
     /// Validate and publish an exit. Answered with [`Reply::Items`].

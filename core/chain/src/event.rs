@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use types::{
-    Attestation, AttesterSlashing, Checkpoint, Epoch, ProposerSlashing, Root, SignedVoluntaryExit, Slot,
+    Attestation, AttesterSlashing, Checkpoint, Epoch, ProposerSlashing, Root, SignedBLSToExecutionChange,
+    SignedContributionAndProof, SignedVoluntaryExit, Slot,
 };
 
 /// What subscribers of the API hear, in the order in which it happens.
@@ -64,6 +65,10 @@ pub enum Event {
     },
     /// An attestation passed validation, alone or in an aggregate.
     Attestation(Arc<Attestation>),
+    /// A contribution of the sync committee passed validation.
+    Contribution(Arc<SignedContributionAndProof>),
+    /// A change of withdrawal credentials passed validation.
+    BlsToExecutionChange(Arc<SignedBLSToExecutionChange>),
     /// An exit passed validation.
     VoluntaryExit(Arc<SignedVoluntaryExit>),
     /// A proposer slashing passed validation.

@@ -4,8 +4,8 @@ use crypto::SignatureSet;
 use types::{Root, Time};
 
 use crate::gossip::{
-    CheckedAggregate, CheckedAttestation, CheckedAttesterSlashing, CheckedBlock, CheckedProposerSlashing,
-    CheckedVoluntaryExit,
+    CheckedAggregate, CheckedAttestation, CheckedAttesterSlashing, CheckedBlock, CheckedBlsChange,
+    CheckedContribution, CheckedProposerSlashing, CheckedSyncMessage, CheckedVoluntaryExit,
 };
 use crate::{CommandId, GossipId, GossipMessage, Why};
 
@@ -54,6 +54,9 @@ pub(crate) enum Facts {
     Block { checked: CheckedBlock, root: Root },
     Attestation { checked: CheckedAttestation, shuffling: Option<Root> },
     Aggregate { checked: CheckedAggregate, shuffling: Option<Root> },
+    SyncMessage(CheckedSyncMessage),
+    Contribution(CheckedContribution),
+    BlsChange(CheckedBlsChange),
     VoluntaryExit(CheckedVoluntaryExit),
     ProposerSlashing(CheckedProposerSlashing),
     AttesterSlashing(CheckedAttesterSlashing),

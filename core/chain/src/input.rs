@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use types::{
-    Attestation, AttesterSlashing, ProposerSlashing, SignedAggregateAndProof, SignedBeaconBlock,
-    SignedVoluntaryExit,
+    Attestation, AttesterSlashing, ProposerSlashing, SignedAggregateAndProof, SignedBLSToExecutionChange,
+    SignedBeaconBlock, SignedContributionAndProof, SignedVoluntaryExit, SingleAttestation,
+    SyncCommitteeMessage,
 };
 
 use crate::{Command, JobResult, Loaded};
@@ -82,6 +83,24 @@ pub enum GossipMessage {
     },
     /// `beacon_aggregate_and_proof`.
     Aggregate(Arc<SignedAggregateAndProof>),
+    /// `beacon_attestation_{subnet}` since Electra.
+    SingleAttestation {
+        /// The subnet of the topic.
+        subnet: u64,
+        /// The attestation of one attester.
+        attestation: Arc<SingleAttestation>,
+    },
+    /// `sync_committee_{subnet}`.
+    SyncCommitteeMessage {
+        /// The subnet of the topic.
+        subnet: u64,
+        /// The vote.
+        message: Arc<SyncCommitteeMessage>,
+    },
+    /// `sync_committee_contribution_and_proof`.
+    Contribution(Arc<SignedContributionAndProof>),
+    /// `bls_to_execution_change`.
+    BlsToExecutionChange(Arc<SignedBLSToExecutionChange>),
     /// `voluntary_exit`.
     VoluntaryExit(Arc<SignedVoluntaryExit>),
     /// `proposer_slashing`.

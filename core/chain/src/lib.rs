@@ -17,6 +17,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod accepting;
 mod aside;
 mod build;
 mod chain;
@@ -34,6 +35,7 @@ mod job;
 mod ledger;
 pub mod limits;
 mod liveness;
+mod operations;
 mod output;
 mod production;
 mod publishing;

@@ -48,6 +48,7 @@ impl Chain {
             randao_reveal: wish.randao_reveal,
             graffiti: wish.graffiti,
             attestations: self.pools.attestations.clone(),
+            sync_votes: self.pools.sync_votes.clone(),
             operations: self.pools.operations.clone(),
         };
         self.start(Purpose::Build(id), Priority::Production, Job::BuildBlock(Box::new(job)));

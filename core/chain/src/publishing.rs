@@ -1,12 +1,13 @@
 //! What validators and users hand over through the API: the same rules as for gossip, with answers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use transition::accessors::get_committee_count_per_slot;
-use types::Attestation;
+use types::{Attestation, AttestationData, CommitteeIndex, SingleAttestation, SyncCommitteeMessage};
 
 use crate::chain::Chain;
-use crate::gossip::compute_subnet_for_attestation;
+use crate::gossip::{compute_subnet_for_attestation, compute_subnets_for_sync_committee};
 use crate::incoming::{Incoming, Origin};
 use crate::limits::{COMMAND_ITEMS_MAX, COMMANDS_MAX};
 use crate::{Command, CommandId, GossipMessage, ItemFailure, Output, PublishOutcome, Reply};
@@ -26,17 +27,23 @@ impl Chain {
     /// Puts what a command publishes to the rules.
     pub(crate) fn publish(&mut self, id: CommandId, command: Command) {
         let busy = (self.commands.len() >= COMMANDS_MAX).then_some("too many commands are under way");
-        let messages: Vec<GossipMessage> = match command {
+        let messages: Vec<(usize, GossipMessage)> = match command {
             Command::PublishBlock(block) => return self.publish_block(id, GossipMessage::Block(block), busy),
-            Command::PublishAttestations(attestations) => {
-                attestations.into_iter().map(|attestation| self.with_subnet(attestation)).collect()
+            Command::PublishSyncMessages(messages) => return self.publish_sync_messages(id, messages, busy),
+            Command::PublishAttestations(items) => {
+                numbered(items, |attestation| self.with_subnet(attestation))
             }
-            Command::PublishAggregates(aggregates) => {
-                aggregates.into_iter().map(GossipMessage::Aggregate).collect()
+            Command::PublishSingleAttestations(items) => {
+                numbered(items, |attestation| self.single_with_subnet(attestation))
             }
-            Command::SubmitVoluntaryExit(exit) => vec![GossipMessage::VoluntaryExit(exit)],
-            Command::SubmitProposerSlashing(slashing) => vec![GossipMessage::ProposerSlashing(slashing)],
-            Command::SubmitAttesterSlashing(slashing) => vec![GossipMessage::AttesterSlashing(slashing)],
+            Command::PublishAggregates(items) => numbered(items, GossipMessage::Aggregate),
+            Command::PublishContributions(items) => numbered(items, GossipMessage::Contribution),
+            Command::SubmitBlsToExecutionChanges(items) => {
+                numbered(items, GossipMessage::BlsToExecutionChange)
+            }
+            Command::SubmitVoluntaryExit(exit) => vec![(0, GossipMessage::VoluntaryExit(exit))],
+            Command::SubmitProposerSlashing(slashing) => vec![(0, GossipMessage::ProposerSlashing(slashing))],
+            Command::SubmitAttesterSlashing(slashing) => vec![(0, GossipMessage::AttesterSlashing(slashing))],
             Command::ProduceBlock { .. } | Command::Flush => unreachable!("they publish nothing"),
         };
         let refusal =
@@ -53,12 +60,16 @@ impl Chain {
         self.take(Incoming { origin: Origin::Command(id, 0), message, arrived: self.now });
     }
 
-    fn publish_items(&mut self, id: CommandId, messages: Vec<GossipMessage>, refusal: Option<&str>) {
+    fn publish_items(&mut self, id: CommandId, messages: Vec<(usize, GossipMessage)>, refusal: Option<&str>) {
         if messages.is_empty() {
             return self.outputs.push_back(Output::Reply(id, Reply::Items(Vec::new())));
         }
         self.commands.insert(id, OpenCommand::Items { open: messages.len(), failures: Vec::new() });
-        for (index, message) in messages.into_iter().enumerate() {
+        self.take_items(id, messages, refusal);
+    }
+
+    fn take_items(&mut self, id: CommandId, messages: Vec<(usize, GossipMessage)>, refusal: Option<&str>) {
+        for (index, message) in messages {
             match refusal {
                 Some(why) => self.item_done(id, index, Some(why.to_owned())),
                 None => {
@@ -68,17 +79,53 @@ impl Chain {
         }
     }
 
+    /// A vote of the sync committee goes to each subnet in which its validator has a place.
+    fn publish_sync_messages(
+        &mut self,
+        id: CommandId,
+        messages: Vec<Arc<SyncCommitteeMessage>>,
+        refusal: Option<&str>,
+    ) {
+        let too_many = (messages.len() > COMMAND_ITEMS_MAX).then_some("too many items in one request");
+        let (mut items, mut strangers) = (Vec::new(), Vec::new());
+        for (index, message) in messages.into_iter().enumerate() {
+            let state = self.state_for_sync_committee(message.slot);
+            let places = compute_subnets_for_sync_committee(state, message.validator_index);
+            let subnets: BTreeSet<u64> = places.into_iter().map(|(subnet, _)| subnet).collect();
+            if subnets.is_empty() {
+                let message = "the validator is not in the sync committee".to_owned();
+                strangers.push(ItemFailure { index, message });
+            }
+            let on =
+                |subnet| (index, GossipMessage::SyncCommitteeMessage { subnet, message: message.clone() });
+            items.extend(subnets.into_iter().map(on));
+        }
+        if items.is_empty() {
+            return self.outputs.push_back(Output::Reply(id, Reply::Items(strangers)));
+        }
+        self.commands.insert(id, OpenCommand::Items { open: items.len(), failures: strangers });
+        self.take_items(id, items, refusal.or(too_many));
+    }
+
     /// The subnet of an attestation follows from the number of committees in its epoch.
     fn with_subnet(&self, attestation: Arc<Attestation>) -> GossipMessage {
-        let data = &attestation.data;
+        let subnet = self.subnet_of(&attestation.data, attestation.data.index);
+        GossipMessage::Attestation { subnet, attestation }
+    }
+
+    fn single_with_subnet(&self, attestation: Arc<SingleAttestation>) -> GossipMessage {
+        let subnet = self.subnet_of(&attestation.data, attestation.committee_index);
+        GossipMessage::SingleAttestation { subnet, attestation }
+    }
+
+    fn subnet_of(&self, data: &AttestationData, index: CommitteeIndex) -> u64 {
         let epoch = data.slot.epoch(self.spec);
         // Of a block that is not known yet the head's state tells as much, since registries change slowly; where it
         // does not, the rules refuse the subnet.
         let state = self.state_for_committees(&data.beacon_block_root, epoch);
         let state = state.unwrap_or_else(|| self.head.state.clone());
         let count = get_committee_count_per_slot(&state, epoch);
-        let subnet = compute_subnet_for_attestation(self.spec, count, data.slot, data.index);
-        GossipMessage::Attestation { subnet, attestation }
+        compute_subnet_for_attestation(self.spec, count, data.slot, index)
     }
 
     /// Notes the end of an item, and answers the command with the last one.
@@ -94,4 +141,9 @@ impl Chain {
             self.outputs.push_back(Output::Reply(id, Reply::Items(failures)));
         }
     }
+}
+
+/// The items of a command, each with its place.
+fn numbered<T>(items: Vec<T>, message: impl Fn(T) -> GossipMessage) -> Vec<(usize, GossipMessage)> {
+    items.into_iter().map(message).enumerate().collect()
 }

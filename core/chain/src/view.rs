@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::Liveness;
 use fork_choice::Node;
-use pool::{AttestationPool, OperationPool};
+use pool::{AttestationPool, OperationPool, SyncPool};
 use types::{BeaconState, Checkpoint, Gwei, Root, SignedBeaconBlock, Slot, Spec, Time, Version};
 
 /// What readers see.
@@ -99,7 +99,9 @@ pub struct NodeSummary {
 pub struct PoolsView {
     /// Attestations and their aggregates.
     pub attestations: Arc<AttestationPool>,
-    /// Exits and slashings.
+    /// Votes of the sync committee and their contributions.
+    pub sync_votes: Arc<SyncPool>,
+    /// Exits, slashings and changes of credentials.
     pub operations: Arc<OperationPool>,
 }
 

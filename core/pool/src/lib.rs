@@ -13,8 +13,11 @@ mod attestations;
 mod cover;
 mod operations;
 mod packing;
+mod sync_committee;
 
 pub use attestations::{AGGREGATES_MAX, AttestationPool, DATA_PER_SLOT_MAX, Inserted};
 pub use operations::{
-    ATTESTER_SLASHINGS_MAX, EXITS_MAX, OperationPool, PROPOSER_SLASHINGS_MAX, PackedOperations,
+    ATTESTER_SLASHINGS_MAX, BLS_CHANGES_MAX, EXITS_MAX, OperationPool, PROPOSER_SLASHINGS_MAX,
+    PackedOperations,
 };
+pub use sync_committee::{CONTRIBUTIONS_MAX, SYNC_ROOTS_MAX, SyncPool};

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use transition::Signatures;
 use transition::block::{
-    check_attester_slashing, check_proposer_slashing, check_voluntary_exit, slashable_indices,
+    check_attester_slashing, check_bls_to_execution_change, check_proposer_slashing, check_voluntary_exit,
+    slashable_indices,
 };
-use types::constants::FAR_FUTURE_EPOCH;
+use types::constants::{BLS_WITHDRAWAL_PREFIX, FAR_FUTURE_EPOCH};
 use types::{
-    AttesterSlashing, BeaconState, ProposerSlashing, SignedVoluntaryExit, Validator, ValidatorIndex,
+    AttesterSlashing, BeaconState, ForkName, ProposerSlashing, SignedBLSToExecutionChange,
+    SignedVoluntaryExit, Validator, ValidatorIndex,
 };
 
 /// Exits held. Further ones are refused; a block takes 16.
@@ -21,12 +23,16 @@ pub const PROPOSER_SLASHINGS_MAX: usize = 1024;
 /// Attester slashings held. Further ones are refused; a block takes 2 (and since Electra 1).
 pub const ATTESTER_SLASHINGS_MAX: usize = 256;
 
-/// Verified exits and slashings; a clone costs a pointer for each.
+/// Changes of withdrawal credentials held. Further ones are refused; a block takes 16.
+pub const BLS_CHANGES_MAX: usize = 16384;
+
+/// Verified exits, slashings and changes; a clone costs a pointer for each.
 #[derive(Clone, Debug, Default)]
 pub struct OperationPool {
     exits: BTreeMap<ValidatorIndex, Arc<SignedVoluntaryExit>>,
     proposer_slashings: BTreeMap<ValidatorIndex, Arc<ProposerSlashing>>,
     attester_slashings: Vec<Arc<AttesterSlashing>>,
+    bls_changes: BTreeMap<ValidatorIndex, Arc<SignedBLSToExecutionChange>>,
 }
 
 /// What a block takes, each valid after those before it.
@@ -38,6 +44,8 @@ pub struct PackedOperations {
     pub attester_slashings: Vec<AttesterSlashing>,
     /// At most `MAX_VOLUNTARY_EXITS`.
     pub voluntary_exits: Vec<SignedVoluntaryExit>,
+    /// At most `MAX_BLS_TO_EXECUTION_CHANGES`.
+    pub bls_to_execution_changes: Vec<SignedBLSToExecutionChange>,
 }
 
 impl OperationPool {
@@ -73,6 +81,21 @@ impl OperationPool {
         true
     }
 
+    /// Takes a verified change of credentials. False where the validator's is known or the pool is full.
+    pub fn insert_bls_change(&mut self, change: Arc<SignedBLSToExecutionChange>) -> bool {
+        let index = change.message.validator_index;
+        if self.bls_changes.contains_key(&index) || self.bls_changes.len() >= BLS_CHANGES_MAX {
+            return false;
+        }
+        self.bls_changes.insert(index, change);
+        true
+    }
+
+    /// All changes of credentials, by validator.
+    pub fn bls_changes(&self) -> impl Iterator<Item = &Arc<SignedBLSToExecutionChange>> {
+        self.bls_changes.values()
+    }
+
     /// All exits, by validator.
     pub fn exits(&self) -> impl Iterator<Item = &Arc<SignedVoluntaryExit>> {
         self.exits.values()
@@ -90,7 +113,8 @@ impl OperationPool {
 
     /// How many operations are held.
     pub fn len(&self) -> usize {
-        self.exits.len() + self.proposer_slashings.len() + self.attester_slashings.len()
+        let slashings = self.proposer_slashings.len() + self.attester_slashings.len();
+        self.exits.len() + slashings + self.bls_changes.len()
     }
 
     /// True where nothing is held.
@@ -102,6 +126,10 @@ impl OperationPool {
     pub fn pack(&self, state: &BeaconState) -> PackedOperations {
         let preset = &state.spec().preset;
         let mut packed = PackedOperations::default();
+        let max_attester_slashings = match state.fork_name() >= ForkName::Electra {
+            true => preset.max_attester_slashings_electra,
+            false => preset.max_attester_slashings,
+        };
         // Operations come in this order in a block, and whoever is slashed by one can be hit by none after it.
         let mut slashed = BTreeSet::new();
         for (index, slashing) in &self.proposer_slashings {
@@ -114,7 +142,7 @@ impl OperationPool {
             }
         }
         for slashing in &self.attester_slashings {
-            if packed.attester_slashings.len() as u64 >= preset.max_attester_slashings {
+            if packed.attester_slashings.len() as u64 >= max_attester_slashings {
                 break;
             }
             let Ok(indices) = check_attester_slashing(state, slashing, &mut Signatures::Skip) else {
@@ -135,6 +163,14 @@ impl OperationPool {
                 packed.voluntary_exits.push((**exit).clone());
             }
         }
+        if state.fork_name() >= ForkName::Capella {
+            let valid = |change: &&Arc<SignedBLSToExecutionChange>| {
+                check_bls_to_execution_change(state, change, &mut Signatures::Skip).is_ok()
+            };
+            let changes =
+                self.bls_changes.values().filter(valid).take(preset.max_bls_to_execution_changes as usize);
+            packed.bls_to_execution_changes = changes.map(|change| (**change).clone()).collect();
+        }
         packed
     }
 
@@ -143,6 +179,8 @@ impl OperationPool {
         let validator = |index: &ValidatorIndex| finalized.validators.get(index.as_usize());
         let stays = |entry: &Validator| entry.exit_epoch == FAR_FUTURE_EPOCH;
         self.exits.retain(|index, _| validator(index).is_none_or(stays));
+        let has_key = |entry: &Validator| entry.withdrawal_credentials.0[0] == BLS_WITHDRAWAL_PREFIX;
+        self.bls_changes.retain(|index, _| validator(index).is_none_or(has_key));
         let epoch = finalized.slot.epoch(finalized.spec());
         let slashable = |entry: &Validator| !entry.slashed && epoch < entry.withdrawable_epoch;
         self.proposer_slashings.retain(|index, _| validator(index).is_none_or(slashable));

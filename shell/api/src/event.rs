@@ -20,6 +20,10 @@ pub enum Topic {
     ProposerSlashing,
     /// An attester slashing was taken.
     AttesterSlashing,
+    /// A contribution of the sync committee was taken.
+    ContributionAndProof,
+    /// A change of withdrawal credentials was taken.
+    BlsToExecutionChange,
     /// The finalized checkpoint moved.
     FinalizedCheckpoint,
     /// The head left its chain.
@@ -28,7 +32,7 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Head,
         Self::Block,
         Self::BlockGossip,
@@ -36,14 +40,14 @@ impl Topic {
         Self::VoluntaryExit,
         Self::ProposerSlashing,
         Self::AttesterSlashing,
+        Self::ContributionAndProof,
+        Self::BlsToExecutionChange,
         Self::FinalizedCheckpoint,
         Self::ChainReorg,
     ];
 
     /// Topics of later forks and of builders: subscribing is fine, nothing comes.
-    pub const SILENT: [&'static str; 9] = [
-        "contribution_and_proof",
-        "bls_to_execution_change",
+    pub const SILENT: [&'static str; 7] = [
         "blob_sidecar",
         "data_column_sidecar",
         "light_client_finality_update",
@@ -63,6 +67,8 @@ impl Topic {
             Self::VoluntaryExit => "voluntary_exit",
             Self::ProposerSlashing => "proposer_slashing",
             Self::AttesterSlashing => "attester_slashing",
+            Self::ContributionAndProof => "contribution_and_proof",
+            Self::BlsToExecutionChange => "bls_to_execution_change",
             Self::FinalizedCheckpoint => "finalized_checkpoint",
             Self::ChainReorg => "chain_reorg",
         }
@@ -103,7 +109,7 @@ pub enum Event {
     },
     /// An attestation was taken.
     Attestation(Box<Attestation>),
-    /// An exit, a slashing: topic and JSON.
+    /// An exit, a slashing, a contribution, a change of credentials: topic and JSON.
     Operation(Topic, Value),
     /// The finalized checkpoint moved.
     FinalizedCheckpoint {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use api::{
     Answer, ApiError, AttesterDuty, Backend, BlockId, BlockPlace, BlockRequest, CommitteeInfo,
     CommitteeSubscription, Duties, Failure, ForkChoiceDump, ForkChoiceNode, Found, Genesis, HeadInfo,
-    Identity, PeerInfo, ProposerDuty, Reply, StateId, Syncing,
+    Identity, PeerInfo, ProposerDuty, Reply, StateId, SyncDuty, SyncSubscription, Syncing,
 };
+use chain::gossip::sync_subcommittee_size;
 use chain::{Command, PublishOutcome, View, ViewError};
 use futures::FutureExt;
 use network::NetworkHandle;
@@ -15,8 +16,9 @@ use tokio::sync::{Semaphore, broadcast};
 use transition::accessors::committee_cache;
 use types::{
     Attestation, AttestationData, AttesterSlashing, BeaconBlock, BeaconState, CommitteeIndex, Epoch,
-    ProposerSlashing, Root, SignedAggregateAndProof, SignedBeaconBlock, SignedVoluntaryExit, Slot, Spec,
-    ValidatorIndex,
+    ProposerSlashing, Root, SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock,
+    SignedContributionAndProof, SignedVoluntaryExit, Slot, Spec, SyncCommitteeContribution,
+    SyncCommitteeMessage, ValidatorIndex,
 };
 
 use crate::clock;
@@ -28,6 +30,7 @@ use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
 use crate::subnets::Subnets;
+use crate::sync_duties::{sync_committee, sync_duties};
 use crate::wire_message::subnet_of;
 
 /// Reads that may work at once: each may hold a state of its own. Further ones wait for their turn.
@@ -200,6 +203,14 @@ impl Backend for NodeBackend {
         self.read(move |_| committees(&state, epoch))
     }
 
+    fn sync_committee(&self, state: Arc<BeaconState>, epoch: Epoch) -> Reply<'_, Vec<ValidatorIndex>> {
+        self.read(move |_| sync_committee(&state, epoch))
+    }
+
+    fn sync_duties(&self, epoch: Epoch, validators: Vec<ValidatorIndex>) -> Reply<'_, Vec<SyncDuty>> {
+        self.read(move |lookup| sync_duties(&lookup.view, epoch, &validators))
+    }
+
     fn proposer_duties(&self, epoch: Epoch) -> Reply<'_, Duties<ProposerDuty>> {
         self.read(move |lookup| {
             let found = lookup.view.proposer_duties(epoch).map_err(view_error)?;
@@ -245,6 +256,19 @@ impl Backend for NodeBackend {
         })
     }
 
+    fn sync_contribution(
+        &self,
+        slot: Slot,
+        subcommittee: u64,
+        root: Root,
+    ) -> Reply<'_, SyncCommitteeContribution> {
+        self.read(move |lookup| {
+            let view = &lookup.view;
+            let found = view.pools.sync_votes.contribution(view.spec, slot, root, subcommittee);
+            found.ok_or_else(|| ApiError::not_found("no vote of the subcommittee for that block is known"))
+        })
+    }
+
     fn produce_block(&self, request: BlockRequest) -> Reply<'_, BeaconBlock> {
         let BlockRequest { slot, randao_reveal, graffiti } = request;
         async move {
@@ -269,6 +293,19 @@ impl Backend for NodeBackend {
             }
             if wish.slot <= now + DISCOVER_SLOTS && searched.insert(subnet) {
                 self.outbox.send(ToNetwork::Discover(subnet as u8));
+            }
+        }
+        async move { Ok(()) }.boxed()
+    }
+
+    fn subscribe_sync_committees(&self, subscriptions: Vec<SyncSubscription>) -> Reply<'_, ()> {
+        let size = sync_subcommittee_size(self.spec).max(1);
+        // Members are known for this period and the next; a wish beyond them would only be kept for ever.
+        let period = self.spec.preset.epochs_per_sync_committee_period;
+        let last = Epoch((self.current_slot().epoch(self.spec).0 / period + 2).saturating_mul(period));
+        for wish in &subscriptions {
+            for place in &wish.places {
+                self.subnets.want_sync(wish.until_epoch.min(last), place / size);
             }
         }
         async move { Ok(()) }.boxed()
@@ -314,6 +351,21 @@ impl Backend for NodeBackend {
         self.items(Command::PublishAggregates(aggregates.into_iter().map(Arc::new).collect()))
     }
 
+    fn publish_sync_messages(&self, messages: Vec<SyncCommitteeMessage>) -> Reply<'_, Vec<Failure>> {
+        self.items(Command::PublishSyncMessages(messages.into_iter().map(Arc::new).collect()))
+    }
+
+    fn publish_contributions(
+        &self,
+        contributions: Vec<SignedContributionAndProof>,
+    ) -> Reply<'_, Vec<Failure>> {
+        self.items(Command::PublishContributions(contributions.into_iter().map(Arc::new).collect()))
+    }
+
+    fn publish_bls_changes(&self, changes: Vec<SignedBLSToExecutionChange>) -> Reply<'_, Vec<Failure>> {
+        self.items(Command::SubmitBlsToExecutionChanges(changes.into_iter().map(Arc::new).collect()))
+    }
+
     fn publish_voluntary_exit(&self, exit: SignedVoluntaryExit) -> Reply<'_, ()> {
         self.item(Command::SubmitVoluntaryExit(Arc::new(exit)))
     }
@@ -342,6 +394,10 @@ impl Backend for NodeBackend {
     fn pool_attester_slashings(&self) -> Vec<AttesterSlashing> {
         let view = self.published.view();
         view.pools.operations.attester_slashings().map(|slashing| (**slashing).clone()).collect()
+    }
+
+    fn pool_bls_changes(&self) -> Vec<SignedBLSToExecutionChange> {
+        self.published.view().pools.operations.bls_changes().map(|change| (**change).clone()).collect()
     }
 
     fn fork_choice(&self) -> ForkChoiceDump {

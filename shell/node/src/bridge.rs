@@ -6,26 +6,26 @@
 
 use std::sync::Arc;
 
-use network::{MessageId, NetworkEvent, PeerId, Protocol, Verdict, goodbye};
+use chain::GossipMessage;
+use network::{ForkSchedule, MessageId, NetworkEvent, PeerId, Protocol, Topic, Verdict, goodbye};
 use ssz::SszExt;
 use sync::RequestId;
 use tokio::runtime;
 use tokio::sync::mpsc;
-use types::constants::FAR_FUTURE_EPOCH;
-use types::{ForkDigest, ForkName, Root, SignedBeaconBlock, Spec};
+use types::{ForkDigest, ForkName, SignedBeaconBlock, Spec};
 
 use crate::clock;
-use crate::gossip_names::Topic;
 use crate::loads::Loads;
 use crate::mailbox::{Gossip, Mailbox, Refused, Urgent};
+use crate::outbox::slot_in;
 use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
 use crate::relevance::judge;
 use crate::requests::request_error;
 use crate::serve::Serve;
-use crate::status::{fork_digest_at, read_status};
-use crate::wire_message::decode;
+use crate::status::read_status;
+use crate::wire_message::{Decoded, decode};
 
 /// What the bridge needs of the node.
 pub struct Bridge {
@@ -44,27 +44,7 @@ pub struct Bridge {
     /// Answers to peers.
     pub serve: Serve,
     /// The digests of all forks that are scheduled.
-    pub digests: ForkDigests,
-}
-
-/// The forks of a network by their digests.
-#[derive(Clone, Debug)]
-pub struct ForkDigests(Vec<(ForkDigest, ForkName)>);
-
-impl ForkDigests {
-    /// Those of the forks that are scheduled.
-    pub fn new(spec: &Spec, genesis_validators_root: Root) -> Self {
-        let scheduled = ForkName::ALL.into_iter().filter(|fork| spec.fork_epoch(*fork) != FAR_FUTURE_EPOCH);
-        let digest =
-            |fork: ForkName| (fork_digest_at(spec, genesis_validators_root, spec.fork_epoch(fork)), fork);
-        Self(scheduled.map(digest).collect())
-    }
-
-    /// The fork with a digest.
-    pub fn fork(&self, digest: ForkDigest) -> Option<ForkName> {
-        // Forks that share an epoch share a digest, and the last of them is the one that rules.
-        self.0.iter().rev().find(|(known, _)| *known == digest).map(|(_, fork)| *fork)
-    }
+    pub schedule: Arc<ForkSchedule>,
 }
 
 impl Bridge {
@@ -122,18 +102,26 @@ impl Bridge {
 
     fn gossip(&self, topic: &str, message_id: MessageId, source: PeerId, data: &[u8]) -> Result<(), Refused> {
         let verdict = |verdict| self.outbox.send(ToNetwork::Verdict(message_id, source, verdict));
-        let known = Topic::parse(topic).and_then(|(digest, topic)| Some((self.digests.fork(digest)?, topic)));
+        let known =
+            Topic::parse(topic).and_then(|(digest, topic)| Some((self.schedule.fork_of(digest)?, topic)));
         let Some((fork, topic)) = known else {
             verdict(Verdict::Ignore);
             return Ok(());
         };
-        let Some(message) = decode(topic, data, self.spec.ctx(fork)) else {
-            tracing::debug!(%source, ?topic, "gossip does not decode");
-            verdict(Verdict::Reject);
-            return Ok(());
+        let message = match decode(topic, data, self.spec, fork) {
+            Decoded::Message(message) if is_of_fork(self.spec, fork, &message) => message,
+            Decoded::Message(_) | Decoded::Unused => {
+                verdict(Verdict::Ignore);
+                return Ok(());
+            }
+            Decoded::Malformed => {
+                tracing::debug!(%source, ?topic, "gossip does not decode");
+                verdict(Verdict::Reject);
+                return Ok(());
+            }
         };
         let gossip = Gossip { message, message_id, source, peer: self.peers.number(&source) };
-        if topic == Topic::Block {
+        if topic == Topic::BeaconBlock {
             return self.mailbox.urgent_waiting(Urgent::Block(gossip));
         }
         if self.mailbox.gossip(gossip).is_err() {
@@ -165,7 +153,7 @@ impl Bridge {
         ssz: &[u8],
     ) -> Urgent {
         let fork = match context {
-            Some(digest) => self.digests.fork(ForkDigest::from(digest)),
+            Some(digest) => self.schedule.fork_of(ForkDigest::from(digest)),
             // The first version knows no forks.
             None => Some(ForkName::Phase0),
         };
@@ -178,4 +166,10 @@ impl Bridge {
             }
         }
     }
+}
+
+/// A message that names its slot goes to the topics of that slot's fork: on another fork's it would be decoded in a form
+/// that is not its own. Other messages have one form.
+fn is_of_fork(spec: &Spec, fork: ForkName, message: &GossipMessage) -> bool {
+    slot_in(message).is_none_or(|slot| spec.fork_name_at_slot(slot) == fork)
 }

@@ -1,7 +1,7 @@
 //! Events of the chain as the API sends them.
 
 use api::Topic;
-use types::{Spec, SszExt};
+use types::{Ctx, Spec, SszExt};
 
 /// The API's form of an event.
 pub fn api_event(spec: &'static Spec, event: chain::Event) -> api::Event {
@@ -46,6 +46,14 @@ pub fn api_event(spec: &'static Spec, event: chain::Event) -> api::Event {
         }
         Event::Attestation(attestation) => {
             api::Event::Attestation(Box::new(std::sync::Arc::unwrap_or_clone(attestation)))
+        }
+        Event::Contribution(signed) => {
+            let ctx = spec.ctx_at_slot(signed.message.contribution.slot);
+            api::Event::Operation(Topic::ContributionAndProof, signed.to_json(ctx))
+        }
+        // The same in all forks.
+        Event::BlsToExecutionChange(signed) => {
+            api::Event::Operation(Topic::BlsToExecutionChange, signed.to_json(Ctx::PLAIN))
         }
         Event::VoluntaryExit(exit) => {
             let ctx = spec.ctx_at_slot(exit.message.epoch.start_slot(spec));

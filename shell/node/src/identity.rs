@@ -9,7 +9,7 @@ use crate::subnets::Subnets;
 pub async fn identity(network: &NetworkHandle, subnets: &Subnets) -> Identity {
     let enr = network.local_enr().await;
     let peer_id = network.peer_id().to_string();
-    let (seq_number, attnets) = subnets.metadata();
+    let (seq_number, attnets, syncnets) = subnets.metadata();
     let at = |ip: std::net::IpAddr, protocol: &str, port: u16| {
         let family = if ip.is_ipv4() { "ip4" } else { "ip6" };
         format!("/{family}/{ip}/{protocol}/{port}/p2p/{peer_id}")
@@ -30,7 +30,7 @@ pub async fn identity(network: &NetworkHandle, subnets: &Subnets) -> Identity {
         discovery_addresses: list(udp, "udp"),
         seq_number,
         attnets: format!("0x{}", hex::encode(attnets)),
-        syncnets: "0x00".to_owned(),
+        syncnets: format!("0x{}", hex::encode([syncnets])),
         peer_id,
     }
 }

@@ -23,7 +23,6 @@ mod fingerprint;
 #[cfg(test)]
 mod fixture;
 mod gossip_ids;
-mod gossip_names;
 mod identity;
 mod loads;
 mod lookup;
@@ -40,6 +39,7 @@ mod serve;
 mod slot_log;
 mod status;
 mod subnets;
+mod sync_duties;
 mod wire_message;
 mod workers;
 

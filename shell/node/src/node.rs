@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use api::{Server, ServerConfig};
 use chain::{Chain, ChainConfig, GenesisInfo, Start, StoredStart};
-use network::{Network, NetworkEvent, NetworkHandle, load_or_create_key};
+use network::{ForkSchedule, Network, NetworkEvent, NetworkHandle, load_or_create_key};
 use prometheus_client::registry::Registry;
 use storage::{Batch, Database, Identity, Op, Report};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use types::{Root, Spec};
 
 use crate::backend::{NodeBackend, Reads};
-use crate::bridge::{Bridge, ForkDigests};
+use crate::bridge::Bridge;
 use crate::config::BeaconConfig;
 use crate::core_thread::{Core, Exits};
 use crate::disk::{self, Disk};
@@ -93,8 +93,8 @@ impl BeaconNode {
         let epoch = clock::slot_at(spec, view.genesis.time, clock::now()).epoch(spec);
         let node_id = network.initial_enr().node_id().raw();
         let subnets = Arc::new(Subnets::new(spec, node_id, config.subscribe_all_subnets, epoch));
-        let (seq, attnets) = subnets.metadata();
-        network.set_metadata(seq, attnets, 0).await;
+        let (seq, attnets, syncnets) = subnets.metadata();
+        network.set_metadata(seq, attnets, syncnets).await;
 
         let (mailbox, inbox) = mailbox(URGENT_MAX, GOSSIP_MAX);
         let (outbox, commands) = Outbox::new();
@@ -147,6 +147,7 @@ impl Parts {
         };
         let every_slot = EverySlot {
             spec: self.spec,
+            schedule: self.schedule(),
             genesis: self.genesis,
             published: self.published.clone(),
             peers: self.peers.clone(),
@@ -168,6 +169,10 @@ impl Parts {
             "beacon node started"
         );
         Ok(RunningNode { http, network, mailbox: self.mailbox, core: Some(core), ended, stop_http, tasks })
+    }
+
+    fn schedule(&self) -> Arc<ForkSchedule> {
+        Arc::new(ForkSchedule::new(self.spec, self.genesis.validators_root))
     }
 
     fn backend(&self, network: NetworkHandle) -> NodeBackend {
@@ -224,7 +229,7 @@ impl Parts {
             published: self.published.clone(),
             loads: self.loads.clone(),
             serve: Serve::new(self.loads.clone(), self.published.clone(), network),
-            digests: ForkDigests::new(self.spec, self.genesis.validators_root),
+            schedule: self.schedule(),
         };
         let runtime = tokio::runtime::Handle::current();
         let mailbox = self.mailbox.clone();

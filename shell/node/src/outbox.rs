@@ -42,10 +42,10 @@ pub enum ToNetwork {
     Unsubscribe(String),
     /// Look for peers of a subnet.
     Discover(u8),
-    /// What peers hear of our subnets: sequence number and attestation subnets.
-    Metadata(u64, [u8; 8]),
-    /// What our record says: `ENRForkID` and attestation subnets.
-    Record([u8; 16], [u8; 8]),
+    /// What peers hear of our subnets: sequence number, attestation subnets and those of the sync committee.
+    Metadata(u64, [u8; 8], u8),
+    /// What our record says: `ENRForkID`, attestation subnets and, since Altair, those of the sync committee.
+    Record([u8; 16], [u8; 8], Option<u8>),
 }
 
 /// The sending end.
@@ -84,7 +84,8 @@ pub async fn run(
         match command {
             ToNetwork::Verdict(id, source, verdict) => handle.report_validation(id, source, verdict).await,
             ToNetwork::Publish(message) => {
-                let slot = slot_of(spec, &genesis, &message);
+                let now = clock::slot_at(spec, genesis.time, clock::now());
+                let slot = slot_in(&message).unwrap_or(now);
                 let digest = fork_digest_at(spec, genesis.validators_root, slot.epoch(spec));
                 let (topic, ssz) = encode(&message, spec.ctx_at_slot(slot));
                 handle.publish(topic.name(digest), ssz).await;
@@ -97,19 +98,25 @@ pub async fn run(
             ToNetwork::Subscribe(topic) => handle.subscribe(topic).await,
             ToNetwork::Unsubscribe(topic) => handle.unsubscribe(topic).await,
             ToNetwork::Discover(subnet) => handle.discover_subnet(Subnet::Attestation(subnet)).await,
-            ToNetwork::Metadata(seq, attnets) => handle.set_metadata(seq, attnets, 0).await,
-            ToNetwork::Record(eth2, attnets) => handle.update_enr(eth2, attnets, None).await,
+            ToNetwork::Metadata(seq, attnets, syncnets) => handle.set_metadata(seq, attnets, syncnets).await,
+            ToNetwork::Record(eth2, attnets, syncnets) => handle.update_enr(eth2, attnets, syncnets).await,
         }
     }
 }
 
-/// The slot that decides a message's fork.
-fn slot_of(spec: &Spec, genesis: &GenesisInfo, message: &GossipMessage) -> Slot {
-    match message {
+/// The slot that decides a message's fork, where it names one. Operations may be older than the fork whose topic they go
+/// to.
+pub fn slot_in(message: &GossipMessage) -> Option<Slot> {
+    Some(match message {
         GossipMessage::Block(block) => block.message.slot,
         GossipMessage::Attestation { attestation, .. } => attestation.data.slot,
+        GossipMessage::SingleAttestation { attestation, .. } => attestation.data.slot,
         GossipMessage::Aggregate(aggregate) => aggregate.message.aggregate.data.slot,
-        // Operations may be older than the fork whose topic they go to.
-        _ => clock::slot_at(spec, genesis.time, clock::now()),
-    }
+        GossipMessage::SyncCommitteeMessage { message, .. } => message.slot,
+        GossipMessage::Contribution(signed) => signed.message.contribution.slot,
+        GossipMessage::BlsToExecutionChange(_)
+        | GossipMessage::VoluntaryExit(_)
+        | GossipMessage::ProposerSlashing(_)
+        | GossipMessage::AttesterSlashing(_) => return None,
+    })
 }

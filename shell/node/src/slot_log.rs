@@ -4,22 +4,27 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chain::{GenesisInfo, View};
+use network::{ForkSchedule, Subscriptions, Topic, topics_at};
 use sync::SyncState;
 use transition::epoch::{EpochSummary, ValidatorFlags, ValidatorSummary};
-use types::{Root, Slot, Spec, Time};
+use types::{ForkName, Root, Slot, Spec, Time};
 
 use crate::clock;
-use crate::gossip_names::Topic;
 use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
-use crate::status::{enr_fork_id, fork_digest_at};
 use crate::subnets::Subnets;
+use crate::wire_message::is_used;
+
+/// What the node's record says: `ENRForkID`, attestation subnets, and since Altair those of the sync committee.
+type Record = ([u8; 16], [u8; 8], Option<u8>);
 
 /// What the slot's task needs of the node.
 pub struct EverySlot {
     /// The network's rules.
     pub spec: &'static Spec,
+    /// The network's forks.
+    pub schedule: Arc<ForkSchedule>,
     /// Facts of genesis.
     pub genesis: GenesisInfo,
     /// What the core shows.
@@ -66,15 +71,17 @@ impl EverySlot {
         self.genesis.time.after_ms(slot.0.saturating_mul(self.spec.config.slot_duration_ms))
     }
 
-    /// Joins and leaves topics. Those of a fork are joined an epoch before it.
+    /// Joins and leaves topics. Those of a fork are joined before it and left after it.
     fn subscribe(&self, slot: Slot, joined: &mut BTreeSet<String>) {
         let epoch = slot.epoch(self.spec);
-        let mut wanted = BTreeSet::new();
-        for epoch in [epoch, epoch + 1] {
-            let digest = fork_digest_at(self.spec, self.genesis.validators_root, epoch);
-            let subnets = self.subnets.wanted(slot).into_iter().map(Topic::Attestation);
-            wanted.extend(Topic::GLOBAL.into_iter().chain(subnets).map(|topic| topic.name(digest)));
-        }
+        let subscriptions = Subscriptions {
+            attestation: self.subnets.wanted(slot),
+            sync: self.subnets.sync(epoch),
+            ..Subscriptions::default()
+        };
+        let has_use = |name: &String| Topic::parse(name).is_some_and(|(_, topic)| is_used(topic));
+        let mut wanted = topics_at(&self.schedule, epoch, &subscriptions);
+        wanted.retain(has_use);
         for topic in wanted.difference(joined) {
             self.outbox.send(ToNetwork::Subscribe(topic.clone()));
         }
@@ -85,15 +92,16 @@ impl EverySlot {
     }
 
     /// Brings metadata and record up to date.
-    fn announce(&self, slot: Slot, announced: &mut Option<([u8; 16], [u8; 8])>) {
+    fn announce(&self, slot: Slot, announced: &mut Option<Record>) {
         let epoch = slot.epoch(self.spec);
-        if let Some((seq, attnets)) = self.subnets.refresh(epoch) {
-            self.outbox.send(ToNetwork::Metadata(seq, attnets));
+        if let Some((seq, attnets, syncnets)) = self.subnets.refresh(epoch) {
+            self.outbox.send(ToNetwork::Metadata(seq, attnets, syncnets));
         }
-        let (_, attnets) = self.subnets.metadata();
-        let record = (enr_fork_id(self.spec, self.genesis.validators_root, epoch), attnets);
+        let (_, attnets, syncnets) = self.subnets.metadata();
+        let syncnets = self.schedule.is_scheduled(ForkName::Altair).then_some(syncnets);
+        let record = (self.schedule.enr_fork_id(epoch), attnets, syncnets);
         if *announced != Some(record) {
-            self.outbox.send(ToNetwork::Record(record.0, record.1));
+            self.outbox.send(ToNetwork::Record(record.0, record.1, record.2));
             *announced = Some(record);
         }
     }

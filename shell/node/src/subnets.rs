@@ -3,11 +3,12 @@
 //!
 //! Only the long-lived ones stand in the node record and the metadata, so that what peers remember stays true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crypto::hash;
 use transition::shuffle::compute_shuffled_index;
+use types::constants::SYNC_COMMITTEE_SUBNET_COUNT;
 use types::{Epoch, Slot, Spec};
 
 /// Slots by which an aggregator's subnet is joined before its duty: a mesh forms within a few heartbeats.
@@ -51,8 +52,11 @@ struct Wishes {
     duties: BTreeSet<(Slot, u64)>,
     /// Subnets that were last said to be wanted for a duty.
     heard: BTreeSet<u64>,
+    /// Subnets of the sync committee, each with the first epoch in which no validator needs it any more.
+    sync: BTreeMap<u64, Epoch>,
     seq: u64,
     attnets: [u8; 8],
+    syncnets: u8,
 }
 
 /// The subnets of this node.
@@ -93,6 +97,25 @@ impl Subnets {
         }
     }
 
+    /// Remembers that a validator votes on a subnet of the sync committee until an epoch.
+    pub fn want_sync(&self, until: Epoch, subnet: u64) {
+        if subnet < SYNC_COMMITTEE_SUBNET_COUNT {
+            let mut wishes = self.lock();
+            let end = wishes.sync.entry(subnet).or_default();
+            *end = until.max(*end);
+        }
+    }
+
+    /// The subnets of the sync committee to hear in an epoch.
+    pub fn sync(&self, epoch: Epoch) -> BTreeSet<u64> {
+        if self.all {
+            return (0..SYNC_COMMITTEE_SUBNET_COUNT).collect();
+        }
+        let mut wishes = self.lock();
+        wishes.sync.retain(|_, until| epoch < *until);
+        wishes.sync.keys().copied().collect()
+    }
+
     /// The subnets to hear in a slot. Forgets the duties that are over.
     pub fn wanted(&self, slot: Slot) -> BTreeSet<u64> {
         let mut subnets = self.long_lived(slot.epoch(self.spec));
@@ -109,22 +132,24 @@ impl Subnets {
         subnets
     }
 
-    /// Brings the metadata up to date; the new one where it changed.
-    pub fn refresh(&self, epoch: Epoch) -> Option<(u64, [u8; 8])> {
+    /// Brings the metadata up to date; the new one where it changed: sequence number, attestation subnets and those of
+    /// the sync committee.
+    pub fn refresh(&self, epoch: Epoch) -> Option<(u64, [u8; 8], u8)> {
         let attnets = bitfield(&self.long_lived(epoch));
+        let syncnets = bitfield(&self.sync(epoch))[0];
         let mut wishes = self.lock();
-        if wishes.attnets == attnets {
+        if (wishes.attnets, wishes.syncnets) == (attnets, syncnets) {
             return None;
         }
-        wishes.attnets = attnets;
+        (wishes.attnets, wishes.syncnets) = (attnets, syncnets);
         wishes.seq += 1;
-        Some((wishes.seq, attnets))
+        Some((wishes.seq, attnets, syncnets))
     }
 
     /// Sequence number and subnets of the metadata.
-    pub fn metadata(&self) -> (u64, [u8; 8]) {
+    pub fn metadata(&self) -> (u64, [u8; 8], u8) {
         let wishes = self.lock();
-        (wishes.seq, wishes.attnets)
+        (wishes.seq, wishes.attnets, wishes.syncnets)
     }
 }
 
@@ -187,7 +212,19 @@ mod tests {
     #[test]
     fn all_subnets_are_announced_where_the_operator_says_so() {
         let subnets = Subnets::new(Spec::minimal(), [7; 32], true, Epoch(0));
-        assert_eq!(subnets.metadata(), (1, [0xff; 8]));
+        assert_eq!(subnets.metadata(), (1, [0xff; 8], 0));
+        assert_eq!(subnets.refresh(Epoch(0)), Some((2, [0xff; 8], 0x0f)));
         assert_eq!(subnets.wanted(Slot(0)).len(), 64);
+    }
+
+    #[test]
+    fn a_subnet_of_the_sync_committee_is_heard_until_its_last_wish_ends() {
+        let subnets = Subnets::new(Spec::minimal(), [7; 32], false, Epoch(0));
+        subnets.want_sync(Epoch(5), 2);
+        subnets.want_sync(Epoch(3), 2);
+        subnets.want_sync(Epoch(9), 17);
+        assert_eq!(subnets.sync(Epoch(4)), [2].into());
+        assert_eq!(subnets.refresh(Epoch(4)).map(|(seq, _, syncnets)| (seq, syncnets)), Some((2, 0b100)));
+        assert_eq!(subnets.sync(Epoch(5)), [].into());
     }
 }

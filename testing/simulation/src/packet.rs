@@ -6,8 +6,9 @@ use std::sync::Arc;
 use chain::GossipMessage;
 use crypto::hash;
 use types::{
-    Attestation, AttesterSlashing, Ctx, ProposerSlashing, Root, SignedAggregateAndProof, SignedBeaconBlock,
-    SignedVoluntaryExit, Spec, SszExt,
+    Attestation, AttesterSlashing, Ctx, ProposerSlashing, Root, SignedAggregateAndProof,
+    SignedBLSToExecutionChange, SignedBeaconBlock, SignedContributionAndProof, SignedVoluntaryExit,
+    SingleAttestation, Spec, SszExt, SyncCommitteeMessage,
 };
 
 /// The first bytes of a root.
@@ -68,6 +69,30 @@ impl Packet {
                 let (slashing, id) = travel::<AttesterSlashing>(slashing, at(slot), b's')?;
                 let name = format!("attester slashing {}", Short(&id));
                 Self { message: GossipMessage::AttesterSlashing(slashing), id, name }
+            }
+            GossipMessage::SingleAttestation { subnet, attestation } => {
+                let slot = attestation.data.slot;
+                let (attestation, id) = travel::<SingleAttestation>(attestation, at(slot), b'v')?;
+                let name = format!("vote {} of slot {slot}", Short(&id));
+                Self { message: GossipMessage::SingleAttestation { subnet: *subnet, attestation }, id, name }
+            }
+            GossipMessage::SyncCommitteeMessage { subnet, message } => {
+                let slot = message.slot;
+                // The same vote on another subnet is another message.
+                let (message, id) = travel::<SyncCommitteeMessage>(message, at(slot), 128 + *subnet as u8)?;
+                let name = format!("sync vote {} of slot {slot}", Short(&id));
+                Self { message: GossipMessage::SyncCommitteeMessage { subnet: *subnet, message }, id, name }
+            }
+            GossipMessage::Contribution(signed) => {
+                let slot = signed.message.contribution.slot;
+                let (signed, id) = travel::<SignedContributionAndProof>(signed, at(slot), b'c')?;
+                let name = format!("contribution {} of slot {slot}", Short(&id));
+                Self { message: GossipMessage::Contribution(signed), id, name }
+            }
+            GossipMessage::BlsToExecutionChange(change) => {
+                let (change, id) = travel::<SignedBLSToExecutionChange>(change, Ctx::PLAIN, b'x')?;
+                let name = format!("change of credentials {}", Short(&id));
+                Self { message: GossipMessage::BlsToExecutionChange(change), id, name }
             }
         })
     }

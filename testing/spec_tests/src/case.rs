@@ -117,6 +117,9 @@ impl Case {
                 settings.set(&format!("{}_FORK_EPOCH", other.as_str().to_uppercase()), epoch);
             }
         }
+        if own.is_some() {
+            schedule_earlier_forks(&mut settings);
+        }
         let spec = Spec::from_settings(settings, None)?;
         SPECS.with_borrow_mut(|specs| specs.insert(key, spec));
         Ok(spec)
@@ -198,6 +201,20 @@ impl Case {
     pub fn state(&self, name: &str) -> anyhow::Result<types::BeaconState> {
         types::BeaconState::decode_at(self.spec()?, self.fork_name()?, &self.bytes(name)?)
             .map_err(|error| anyhow!("{name}: {error}"))
+    }
+}
+
+/// Some cases move one fork and leave those before it unscheduled, which no network could do: these then begin together
+/// with it.
+fn schedule_earlier_forks(settings: &mut types::Settings) {
+    let mut latest = u64::MAX;
+    for fork in ForkName::ALL.into_iter().skip(1).rev() {
+        let key = format!("{}_FORK_EPOCH", fork.as_str().to_uppercase());
+        let epoch: u64 = settings.peek(&key).unwrap_or_default().parse().unwrap_or(u64::MAX);
+        if epoch > latest {
+            settings.set(&key, latest);
+        }
+        latest = latest.min(epoch);
     }
 }
 

@@ -5,8 +5,8 @@ use transition::accessors::{get_beacon_committee, get_committee_count_per_slot, 
 use transition::signatures::{aggregate_and_proof_set, indexed_attestation_set, selection_proof_set};
 use types::constants::TARGET_AGGREGATORS_PER_COMMITTEE;
 use types::{
-    BeaconState, Bits, BlsSignature, Ctx, Epoch, Root, SignedAggregateAndProof, Slot, SszExt, Time,
-    ValidatorIndex,
+    Attestation, BeaconState, Bits, BlsSignature, CommitteeIndex, Ctx, Epoch, ForkName, Root,
+    SignedAggregateAndProof, Slot, Spec, SszExt, Time, ValidatorIndex,
 };
 
 use super::attestation::{check_blocks, check_slot};
@@ -20,6 +20,7 @@ pub const AGGREGATE_KNOWN: Why = Why("already seen aggregate for this data");
 #[derive(Clone, Debug)]
 pub struct CheckedAggregate {
     slot: Slot,
+    committee_index: CommitteeIndex,
     data_root: Root,
     bits: Bits,
     target_epoch: Epoch,
@@ -49,10 +50,11 @@ pub fn validate_beacon_aggregate_and_proof_gossip(
     let (message, aggregate) = (&signed.message, &signed.message.aggregate);
     let data = &aggregate.data;
     check_slot(state, data, now)?;
-    if data.index >= get_committee_count_per_slot(state, data.target.epoch) {
+    let index = committee_index(state.spec(), aggregate)?;
+    if index >= get_committee_count_per_slot(state, data.target.epoch) {
         return Err(Verdict::reject("committee index out of range"));
     }
-    let committee = get_beacon_committee(state, data.slot, data.index)
+    let committee = get_beacon_committee(state, data.slot, index)
         .map_err(|_| Verdict::ignore("the shuffling of the target epoch is not available"))?;
     let indexed = get_indexed_attestation(state, aggregate)
         .map_err(|_| Verdict::reject("aggregation bits length does not match committee size"))?;
@@ -61,6 +63,7 @@ pub fn validate_beacon_aggregate_and_proof_gossip(
     }
     let facts = CheckedAggregate {
         slot: data.slot,
+        committee_index: index,
         data_root: data.hash_tree_root(Ctx::PLAIN),
         bits: aggregate.aggregation_bits.clone(),
         target_epoch: data.target.epoch,
@@ -90,10 +93,26 @@ pub fn validate_beacon_aggregate_and_proof_gossip(
     Ok(Checked { signatures, facts })
 }
 
+/// The one committee of an aggregate. Since Electra it is not part of what is signed.
+fn committee_index(spec: &Spec, aggregate: &Attestation) -> Result<CommitteeIndex, Verdict> {
+    let data = &aggregate.data;
+    if spec.fork_name_at_slot(data.slot) < ForkName::Electra {
+        return Ok(data.index);
+    }
+    if data.index != 0 {
+        return Err(Verdict::reject("aggregate data index is non-zero"));
+    }
+    let mut indices = aggregate.committee_bits.ones();
+    match (indices.next(), indices.next()) {
+        (Some(index), None) => Ok(CommitteeIndex(index as u64)),
+        _ => Err(Verdict::reject("aggregate committee bits must specify exactly one committee")),
+    }
+}
+
 impl CheckedAggregate {
     /// The verdict where an aggregate as good, or another of this aggregator, was seen.
     pub fn is_seen(&self, seen: &Seen) -> Option<Verdict> {
-        let known = seen.aggregate_data_roots.get(&(self.slot, self.data_root));
+        let known = seen.aggregate_data_roots.get(&(self.slot, self.data_root, self.committee_index));
         if known.is_some_and(|known| known.iter().any(|bits| bits.is_superset(&self.bits))) {
             return Some(Verdict::Ignore(AGGREGATE_KNOWN));
         }
@@ -105,7 +124,8 @@ impl CheckedAggregate {
     /// Remembers the aggregate; its signatures are verified.
     pub fn mark_seen(&self, seen: &mut Seen) {
         seen.aggregator_epochs.insert((self.target_epoch, self.aggregator));
-        let known = seen.aggregate_data_roots.entry((self.slot, self.data_root)).or_default();
+        let known =
+            seen.aggregate_data_roots.entry((self.slot, self.data_root, self.committee_index)).or_default();
         known.retain(|bits| !self.bits.is_superset(bits));
         known.push(self.bits.clone());
     }

@@ -1,7 +1,11 @@
 //! `beacon_block`.
 
+use transition::block::{PayloadStatus, is_execution_enabled};
+use transition::misc::compute_time_at_slot;
 use transition::signatures::block_set;
-use types::{BeaconState, SignedBeaconBlock, Slot, Time, ValidatorIndex};
+use types::{
+    BeaconBlock, BeaconState, ExecutionPayload, ForkName, SignedBeaconBlock, Slot, Spec, Time, ValidatorIndex,
+};
 
 use super::{
     BlockStore, Checked, FUTURE_SLOT, KnownBlock, SHUFFLING_NOT_KNOWN, Seen, is_not_from_future_slot,
@@ -45,16 +49,15 @@ pub fn validate_beacon_block_gossip(
     }
     let signature =
         block_set(state, signed_block).map_err(|_| Verdict::reject("invalid proposer signature"))?;
-    match store.block(&block.parent_root) {
-        KnownBlock::Unseen => return Err(Verdict::Ignore(PARENT_NOT_SEEN)),
-        KnownBlock::Invalid => return Err(Verdict::reject("block's parent is invalid")),
-        KnownBlock::Valid { slot } if block.slot <= slot => {
-            return Err(Verdict::reject("block is not from a higher slot than its parent"));
-        }
-        KnownBlock::Valid { .. } => {}
+    let parent_slot = check_parent(store, state, block)?;
+    if block.slot <= parent_slot {
+        return Err(Verdict::reject("block is not from a higher slot than its parent"));
     }
     if store.get_checkpoint_block(&block.parent_root, finalized.epoch) != Some(finalized.root) {
         return Err(Verdict::reject("finalized checkpoint is not an ancestor of block"));
+    }
+    if block.body.blob_kzg_commitments.len() as u64 > max_blobs_per_block(state.spec(), block.slot) {
+        return Err(Verdict::reject("too many blob kzg commitments"));
     }
     match store.expected_proposer(&block.parent_root, block.slot) {
         Some(expected) if expected == block.proposer_index => {}
@@ -62,6 +65,57 @@ pub fn validate_beacon_block_gossip(
         None => return Err(Verdict::Ignore(SHUFFLING_NOT_KNOWN)),
     }
     Ok(Checked { signatures: vec![(signature, Why("invalid proposer signature"))], facts })
+}
+
+/// The parent is valid, as far as can be known, and so is the time of the payload. Gives the parent's slot.
+fn check_parent(store: &dyn BlockStore, state: &BeaconState, block: &BeaconBlock) -> Result<Slot, Verdict> {
+    let parent = store.block(&block.parent_root);
+    if parent == KnownBlock::Unseen {
+        return Err(Verdict::Ignore(PARENT_NOT_SEEN));
+    }
+    if !has_payload(state, block) {
+        return match parent {
+            KnownBlock::Valid { slot, .. } => Ok(slot),
+            _ => Err(Verdict::reject("block's parent is invalid")),
+        };
+    }
+    if compute_time_at_slot(state, block.slot) != Ok(block.body.execution_payload.timestamp) {
+        return Err(Verdict::reject("incorrect execution payload timestamp"));
+    }
+    match parent {
+        KnownBlock::Invalid { payload: PayloadStatus::NotValidated } | KnownBlock::Unseen => {
+            Err(Verdict::reject("block's parent is invalid and its payload is optimistic"))
+        }
+        KnownBlock::Invalid { .. } => {
+            Err(Verdict::ignore("block's parent is invalid and its payload is processed"))
+        }
+        KnownBlock::Valid { payload: PayloadStatus::Invalidated, .. } => {
+            Err(Verdict::ignore("block's parent is valid and its payload is invalid"))
+        }
+        KnownBlock::Valid { slot, .. } => Ok(slot),
+    }
+}
+
+/// `is_execution_enabled` for a block whose fork may be ahead of the state's.
+fn has_payload(state: &BeaconState, block: &BeaconBlock) -> bool {
+    match state.spec().fork_name_at_slot(block.slot) {
+        ForkName::Phase0 | ForkName::Altair => false,
+        ForkName::Bellatrix => {
+            is_execution_enabled(state, &block.body)
+                || block.body.execution_payload != ExecutionPayload::default()
+        }
+        _ => true,
+    }
+}
+
+/// How many blobs a block may have.
+fn max_blobs_per_block(spec: &Spec, slot: Slot) -> u64 {
+    match spec.fork_name_at_slot(slot) {
+        ForkName::Deneb => spec.config.max_blobs_per_block,
+        ForkName::Electra => spec.config.max_blobs_per_block_electra,
+        fork if fork >= ForkName::Fulu => spec.get_blob_parameters(slot.epoch(spec)).max_blobs_per_block,
+        _ => 0,
+    }
 }
 
 impl CheckedBlock {

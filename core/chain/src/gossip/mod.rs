@@ -12,9 +12,13 @@ mod aggregate;
 mod attestation;
 mod attester_slashing;
 mod block;
+mod bls_change;
+mod contribution;
 mod proposer_slashing;
 mod seen;
 mod store;
+mod sync_committee;
+mod sync_message;
 mod time;
 mod voluntary_exit;
 
@@ -25,14 +29,24 @@ pub use aggregate::{
 };
 pub(crate) use attestation::check_slot as check_attestation_slot;
 pub use attestation::{
-    CheckedAttestation, compute_subnet_for_attestation, validate_beacon_attestation_gossip,
+    CheckedAttestation, Unaggregated, compute_subnet_for_attestation, validate_beacon_attestation_gossip,
 };
 pub use attester_slashing::{CheckedAttesterSlashing, validate_attester_slashing_gossip};
 pub use block::{CheckedBlock, PARENT_NOT_SEEN, validate_beacon_block_gossip};
+pub use bls_change::{CheckedBlsChange, validate_bls_to_execution_change_gossip};
+pub use contribution::{CheckedContribution, validate_sync_committee_contribution_and_proof_gossip};
 pub use proposer_slashing::{CheckedProposerSlashing, validate_proposer_slashing_gossip};
 pub use seen::Seen;
 pub use store::{BlockStore, KnownBlock};
-pub use time::{compute_time_at_slot_ms, is_not_from_future_slot, is_within_slot_range};
+pub use sync_committee::{
+    compute_subnets_for_sync_committee, compute_sync_committee_period, get_sync_subcommittee_pubkeys,
+    is_sync_committee_aggregator, sync_committee_of_slot, sync_subcommittee_size,
+};
+pub use sync_message::{CheckedSyncMessage, validate_sync_committee_message_gossip};
+pub use time::{
+    compute_time_at_slot_ms, is_current_or_previous_epoch, is_current_slot, is_not_from_future_slot,
+    is_within_slot_range,
+};
 pub use voluntary_exit::{CheckedVoluntaryExit, validate_voluntary_exit_gossip};
 
 use crate::Why;

@@ -1,5 +1,6 @@
 //! What the rules ask about blocks.
 
+use transition::block::PayloadStatus;
 use types::{Checkpoint, Epoch, Root, Slot, ValidatorIndex};
 
 /// What is known of a block.
@@ -8,11 +9,16 @@ pub enum KnownBlock {
     /// Nothing.
     Unseen,
     /// It was seen and failed validation.
-    Invalid,
+    Invalid {
+        /// What the execution engine said of its payload.
+        payload: PayloadStatus,
+    },
     /// It was imported.
     Valid {
         /// Its slot.
         slot: Slot,
+        /// What the execution engine said of its payload.
+        payload: PayloadStatus,
     },
 }
 

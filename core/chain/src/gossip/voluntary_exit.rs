@@ -31,6 +31,10 @@ pub fn validate_voluntary_exit_gossip(
             VoluntaryExitInvalid::NotYet(_) => "voluntary exit epoch is in the future",
             VoluntaryExitInvalid::TooYoung(_) => "validator has not been active long enough",
             VoluntaryExitInvalid::Signature => "invalid voluntary exit signature",
+            // The rules of gossip do not ask for it, but no block could include the exit now.
+            VoluntaryExitInvalid::PendingWithdrawals => {
+                return Verdict::ignore("validator has withdrawals that are due");
+            }
             // The fault is on this side, so nobody is to blame.
             VoluntaryExitInvalid::Access(_) => return Verdict::Ignore(STATE_CANNOT_TELL),
         })

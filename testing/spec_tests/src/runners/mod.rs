@@ -13,8 +13,6 @@ mod written;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use types::ForkName;
-
 use crate::case::{Case, Outcome};
 
 /// What a runner says: nothing wrong, or an error; a skip is decided before it runs.
@@ -46,9 +44,6 @@ fn runner_of(case: &Case) -> Option<fn(&Case) -> Result> {
         ("ssz_static", _) if case.fork_name().is_ok() => Some(ssz_static::run),
         _ if !is_fork_built(case) => None,
         ("networking", handler) if sidecars::has_handler(handler) => Some(sidecars::run),
-        // The rules of gossip are those of phase 0 so far.
-        ("networking", _) if case.fork_name().is_ok_and(|fork| fork > ForkName::Phase0) => None,
-        ("networking", handler) if sidecars::has_handler(handler) => Some(sidecars::run),
         ("networking", handler) if networking::has_handler(handler) => Some(networking::run),
         _ => transition::runner_of(case),
     }
@@ -56,7 +51,7 @@ fn runner_of(case: &Case) -> Option<fn(&Case) -> Result> {
 
 /// True for forks whose rules there are.
 fn is_fork_built(case: &Case) -> bool {
-    case.fork_name().is_ok_and(|fork| fork <= ForkName::Deneb)
+    case.fork_name().is_ok()
 }
 
 fn skip_reason(case: &Case) -> String {

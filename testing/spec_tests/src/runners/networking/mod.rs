@@ -9,14 +9,16 @@ mod store;
 use anyhow::{Context, bail, ensure};
 use chain::gossip::{
     Checked, Seen, validate_attester_slashing_gossip, validate_beacon_aggregate_and_proof_gossip,
-    validate_beacon_attestation_gossip, validate_beacon_block_gossip, validate_proposer_slashing_gossip,
+    validate_beacon_attestation_gossip, validate_beacon_block_gossip,
+    validate_bls_to_execution_change_gossip, validate_proposer_slashing_gossip,
+    validate_sync_committee_contribution_and_proof_gossip, validate_sync_committee_message_gossip,
     validate_voluntary_exit_gossip,
 };
 use chain::{Verdict, Why};
 use crypto::{SignatureSet, verify_signature_sets};
 use serde::Deserialize;
 use ssz::Ssz;
-use types::{BeaconState, SignedAggregateAndProof, Time};
+use types::{Attestation, BeaconState, ForkName, SignedAggregateAndProof, SingleAttestation, Time};
 
 use crate::case::Case;
 use store::{Block, Finalized, Store};
@@ -63,17 +65,18 @@ pub fn has_handler(handler: &str) -> bool {
             | "gossip_voluntary_exit"
             | "gossip_proposer_slashing"
             | "gossip_attester_slashing"
+            | "gossip_sync_committee_message"
+            | "gossip_sync_committee_contribution_and_proof"
+            | "gossip_bls_to_execution_change"
     )
 }
 
 pub fn run(case: &Case) -> super::Result {
     let meta: Meta = case.yaml("meta.yaml")?;
     ensure!(meta.bls_setting < 2, "gossip without signatures is not defined");
-    ensure!(
-        case.handler == format!("gossip_{}", meta.topic),
-        "the topic {} is another handler's",
-        meta.topic
-    );
+    // The topic of single votes is named after the subnets' prefix.
+    let name = if meta.topic == "sync_committee" { "sync_committee_message" } else { &meta.topic };
+    ensure!(case.handler == format!("gossip_{name}"), "the topic {} is another handler's", meta.topic);
     let mut receiver = Receiver {
         store: Store::new(case, &meta.blocks, meta.finalized_checkpoint.as_ref())?,
         seen: Seen::default(),
@@ -136,9 +139,16 @@ impl Receiver {
                 judge!(validate_beacon_block_gossip(seen, store, state, &read(case, message)?, now))
             }
             "gossip_beacon_attestation" => {
-                let attestation: types::Attestation = read(case, message)?;
-                let state = store.state_for_target(state, &attestation.data)?;
                 let subnet = message.subnet_id.context("an attestation arrives on a subnet")?;
+                if case.fork_name()? >= ForkName::Electra {
+                    let single: SingleAttestation = read(case, message)?;
+                    let state = store.state_for_target(state, &single.data)?;
+                    return judge!(validate_beacon_attestation_gossip(
+                        seen, store, &state, &single, now, subnet
+                    ));
+                }
+                let attestation: Attestation = read(case, message)?;
+                let state = store.state_for_target(state, &attestation.data)?;
                 judge!(validate_beacon_attestation_gossip(seen, store, &state, &attestation, now, subnet))
             }
             "gossip_beacon_aggregate_and_proof" => {
@@ -154,6 +164,18 @@ impl Receiver {
             }
             "gossip_attester_slashing" => {
                 judge!(validate_attester_slashing_gossip(seen, state, &read(case, message)?))
+            }
+            "gossip_sync_committee_message" => {
+                let subnet = message.subnet_id.context("a vote arrives on a subnet")?;
+                let vote = read(case, message)?;
+                judge!(validate_sync_committee_message_gossip(seen, state, &vote, now, subnet))
+            }
+            "gossip_sync_committee_contribution_and_proof" => {
+                let signed = read(case, message)?;
+                judge!(validate_sync_committee_contribution_and_proof_gossip(seen, state, &signed, now))
+            }
+            "gossip_bls_to_execution_change" => {
+                judge!(validate_bls_to_execution_change_gossip(seen, state, &read(case, message)?, now))
             }
             other => bail!("no rules for {other}"),
         }

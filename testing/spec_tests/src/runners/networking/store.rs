@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow, ensure};
 use chain::gossip::{BlockStore, KnownBlock};
 use serde::Deserialize;
 use transition::accessors::get_beacon_proposer_index;
+use transition::block::PayloadStatus;
 use transition::{Signatures, ValidateResult, process_slots, state_transition};
 use types::{
     AttestationData, BeaconState, Checkpoint, Epoch, Root, SignedBeaconBlock, Slot, SszExt, ValidatorIndex,
@@ -25,6 +26,8 @@ pub struct Block {
     /// It was seen and found invalid.
     #[serde(default)]
     failed: bool,
+    /// What the execution engine said of its payload.
+    payload_status: Option<String>,
 }
 
 /// The finalized checkpoint as `meta.yaml` names it, by the root of a block or by its file.
@@ -41,6 +44,8 @@ pub struct Store {
     /// The slot and the parent.
     blocks: BTreeMap<Root, (Slot, Root)>,
     states: BTreeMap<Root, BeaconState>,
+    /// Not validated where there is none.
+    payloads: BTreeMap<Root, PayloadStatus>,
     finalized: Checkpoint,
 }
 
@@ -51,6 +56,9 @@ impl Store {
         for block in blocks {
             let signed: SignedBeaconBlock = case.ssz(&format!("{}.ssz", block.block))?;
             store.import(case, &signed, block.failed).with_context(|| block.block.clone())?;
+            if let Some(status) = &block.payload_status {
+                store.payloads.insert(root_of(case, &signed)?, payload_status(status)?);
+            }
         }
         if let Some(Finalized { epoch, root, block }) = finalized {
             let root = match (root, block) {
@@ -100,16 +108,26 @@ impl Store {
     }
 }
 
+fn payload_status(text: &str) -> anyhow::Result<PayloadStatus> {
+    Ok(match text {
+        "VALID" => PayloadStatus::Valid,
+        "INVALIDATED" => PayloadStatus::Invalidated,
+        "NOT_VALIDATED" => PayloadStatus::NotValidated,
+        other => return Err(anyhow!("no payload status {other}")),
+    })
+}
+
 fn root_of(case: &Case, signed: &SignedBeaconBlock) -> anyhow::Result<Root> {
     Ok(signed.message.hash_tree_root(case.spec()?.ctx(case.fork_name()?)))
 }
 
 impl BlockStore for Store {
     fn block(&self, root: &Root) -> KnownBlock {
+        let payload = self.payloads.get(root).copied().unwrap_or(PayloadStatus::NotValidated);
         match self.blocks.get(root) {
             None => KnownBlock::Unseen,
-            Some(_) if !self.states.contains_key(root) => KnownBlock::Invalid,
-            Some((slot, _)) => KnownBlock::Valid { slot: *slot },
+            Some(_) if !self.states.contains_key(root) => KnownBlock::Invalid { payload },
+            Some((slot, _)) => KnownBlock::Valid { slot: *slot, payload },
         }
     }
 
