@@ -6,12 +6,14 @@ use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 use types::{
     Attestation, AttestationData, AttesterSlashing, BeaconBlock, BeaconState, Epoch, ProposerSlashing, Root,
-    SignedAggregateAndProof, SignedBeaconBlock, SignedVoluntaryExit, Slot, Spec, ValidatorIndex,
+    SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock, SignedContributionAndProof,
+    SignedVoluntaryExit, Slot, Spec, SyncCommitteeContribution, SyncCommitteeMessage, ValidatorIndex,
 };
 
 use crate::{
     ApiError, AttesterDuty, BlockId, BlockPlace, BlockRequest, CommitteeInfo, CommitteeSubscription, Duties,
-    Event, Failure, ForkChoiceDump, Genesis, HeadInfo, Identity, PeerInfo, ProposerDuty, StateId, Syncing,
+    Event, Failure, ForkChoiceDump, Genesis, HeadInfo, Identity, PeerInfo, ProposerDuty, StateId, SyncDuty,
+    SyncSubscription, Syncing,
 };
 
 /// An answer, or an error in the API's form.
@@ -57,6 +59,8 @@ pub trait Backend: Send + Sync + 'static {
     fn headers(&self, slot: Option<Slot>, parent: Option<Root>) -> Reply<'_, Vec<FoundBlock>>;
     /// The committees of an epoch near a state's own.
     fn committees(&self, state: Arc<BeaconState>, epoch: Epoch) -> Reply<'_, Vec<CommitteeInfo>>;
+    /// The members of the sync committee of an epoch, by place, as a state knows it.
+    fn sync_committee(&self, state: Arc<BeaconState>, epoch: Epoch) -> Reply<'_, Vec<ValidatorIndex>>;
 
     /// Who proposes in an epoch.
     fn proposer_duties(&self, epoch: Epoch) -> Reply<'_, Duties<ProposerDuty>>;
@@ -66,14 +70,25 @@ pub trait Backend: Send + Sync + 'static {
         epoch: Epoch,
         validators: Vec<ValidatorIndex>,
     ) -> Reply<'_, Duties<AttesterDuty>>;
+    /// Which of these validators are in the sync committee of an epoch; nobody before Altair.
+    fn sync_duties(&self, epoch: Epoch, validators: Vec<ValidatorIndex>) -> Reply<'_, Vec<SyncDuty>>;
     /// What to attest to in a slot, with committee index 0.
     fn attestation_data(&self, slot: Slot) -> Reply<'_, AttestationData>;
     /// The best aggregate for some data.
     fn aggregate_attestation(&self, slot: Slot, data_root: Root) -> Reply<'_, Attestation>;
+    /// The best contribution of a subcommittee of the sync committee for a block.
+    fn sync_contribution(
+        &self,
+        slot: Slot,
+        subcommittee: u64,
+        root: Root,
+    ) -> Reply<'_, SyncCommitteeContribution>;
     /// A block to be signed.
     fn produce_block(&self, request: BlockRequest) -> Reply<'_, BeaconBlock>;
     /// Committees whose subnets validators need.
     fn subscribe_committees(&self, subscriptions: Vec<CommitteeSubscription>) -> Reply<'_, ()>;
+    /// Subnets of the sync committee that validators need.
+    fn subscribe_sync_committees(&self, subscriptions: Vec<SyncSubscription>) -> Reply<'_, ()>;
     /// Which validators were seen attesting in an epoch.
     fn liveness(
         &self,
@@ -87,6 +102,15 @@ pub trait Backend: Send + Sync + 'static {
     fn publish_attestations(&self, attestations: Vec<Attestation>) -> Reply<'_, Vec<Failure>>;
     /// Validates and publishes aggregates; answers with those that failed.
     fn publish_aggregates(&self, aggregates: Vec<SignedAggregateAndProof>) -> Reply<'_, Vec<Failure>>;
+    /// Validates and publishes votes of the sync committee; answers with those that failed.
+    fn publish_sync_messages(&self, messages: Vec<SyncCommitteeMessage>) -> Reply<'_, Vec<Failure>>;
+    /// Validates and publishes contributions; answers with those that failed.
+    fn publish_contributions(
+        &self,
+        contributions: Vec<SignedContributionAndProof>,
+    ) -> Reply<'_, Vec<Failure>>;
+    /// Validates and publishes changes of withdrawal credentials; answers with those that failed.
+    fn publish_bls_changes(&self, changes: Vec<SignedBLSToExecutionChange>) -> Reply<'_, Vec<Failure>>;
     /// Validates and publishes an exit.
     fn publish_voluntary_exit(&self, exit: SignedVoluntaryExit) -> Reply<'_, ()>;
     /// Validates and publishes a slashing.
@@ -102,6 +126,8 @@ pub trait Backend: Send + Sync + 'static {
     fn pool_proposer_slashings(&self) -> Vec<ProposerSlashing>;
     /// Slashings of the pool.
     fn pool_attester_slashings(&self) -> Vec<AttesterSlashing>;
+    /// Changes of withdrawal credentials of the pool.
+    fn pool_bls_changes(&self) -> Vec<SignedBLSToExecutionChange>;
 
     /// All of fork choice.
     fn fork_choice(&self) -> ForkChoiceDump;

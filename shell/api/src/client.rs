@@ -1,5 +1,6 @@
 //! A client of the Beacon API, for validator clients and tools; it needs nothing of our own server that others lack.
 
+mod sync_committee;
 mod validator;
 
 use std::sync::Arc;

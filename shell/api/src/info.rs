@@ -123,6 +123,28 @@ pub struct AttesterDuty {
     pub slot: Slot,
 }
 
+/// A place, or several, in a sync committee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncDuty {
+    /// The member's key.
+    pub pubkey: BlsPubkey,
+    /// The member.
+    pub validator_index: ValidatorIndex,
+    /// Its places in the committee.
+    pub places: Vec<u64>,
+}
+
+/// A wish to hear the subnets of a member of the sync committee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncSubscription {
+    /// The member.
+    pub validator_index: ValidatorIndex,
+    /// Its places in the committee.
+    pub places: Vec<u64>,
+    /// The first epoch in which it is no member any more.
+    pub until_epoch: Epoch,
+}
+
 /// Duties, and the block that they follow from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Duties<D> {

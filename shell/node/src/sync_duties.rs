@@ -37,7 +37,7 @@ fn committee_of(state: &BeaconState, epoch: Epoch) -> Answer<&SyncCommittee> {
 /// The members of the sync committee of an epoch, by place.
 pub fn sync_committee(state: &BeaconState, epoch: Epoch) -> Answer<Vec<ValidatorIndex>> {
     let stranger = || ApiError::internal("a member of the sync committee is not in the registry");
-    let index = |pubkey: &BlsPubkey| validator_index(state, *pubkey).ok_or_else(stranger);
+    let index = |pubkey: &BlsPubkey| validator_index(state, pubkey).ok_or_else(stranger);
     committee_of(state, epoch)?.pubkeys.iter().map(index).collect()
 }
 

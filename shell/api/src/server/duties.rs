@@ -5,12 +5,13 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
+use types::constants::SYNC_COMMITTEE_SUBNET_COUNT;
 use types::{CommitteeIndex, Epoch, Root, Slot, SszExt, ValidatorIndex};
 
 use super::Shared;
 use super::parse::{Query, json_list, member, parsed};
 use crate::envelope::{Envelope, text};
-use crate::{ApiError, CommitteeSubscription};
+use crate::{ApiError, CommitteeSubscription, SyncSubscription};
 
 /// Duties and the root that they depend on; what else stands beside them has no `finalized`.
 fn envelope(dependent_root: &Root) -> Envelope {
@@ -55,18 +56,21 @@ pub async fn attester(
     Ok(envelope(&duties.dependent_root).json(Value::Array(list.collect())))
 }
 
-/// Before Altair nobody has sync duties.
 pub async fn sync(
     State(backend): State<Shared>,
     Path(epoch): Path<String>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let epoch: Epoch = parsed("epoch", &epoch)?;
-    indices(&body)?;
-    if backend.spec().fork_name_at_epoch(epoch) > types::ForkName::Phase0 {
-        return Err(ApiError::internal("sync committees are not served yet"));
-    }
-    Ok(Envelope::plain().with("execution_optimistic", "false").json("[]"))
+    let duties = backend.sync_duties(epoch, indices(&body)?).await?;
+    let list = duties.iter().map(|duty| {
+        let places: Vec<Value> = duty.places.iter().map(text).collect();
+        json!({
+            "pubkey": text(&duty.pubkey), "validator_index": text(&duty.validator_index),
+            "validator_sync_committee_indices": places,
+        })
+    });
+    Ok(Envelope::plain().with("execution_optimistic", "false").json(Value::Array(list.collect())))
 }
 
 pub async fn attestation_data(
@@ -110,9 +114,38 @@ pub async fn committee_subscriptions(
     Ok(StatusCode::OK)
 }
 
-/// Before Altair there is nothing to subscribe to; clients send their wishes ahead.
-pub async fn sync_subscriptions(body: Bytes) -> Result<StatusCode, ApiError> {
-    json_list(&body)?;
+pub async fn sync_contribution(
+    State(backend): State<Shared>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let query = Query::parse(query.as_deref());
+    let (slot, subcommittee): (Slot, u64) = (query.required("slot")?, query.required("subcommittee_index")?);
+    if subcommittee >= SYNC_COMMITTEE_SUBNET_COUNT {
+        return Err(ApiError::bad_request(format!("there is no subcommittee {subcommittee}")));
+    }
+    let root = query.required("beacon_block_root")?;
+    let contribution = backend.sync_contribution(slot, subcommittee, root).await?;
+    Ok(Envelope::plain().json(contribution.to_json_string(backend.spec().ctx_at_slot(slot))))
+}
+
+pub async fn sync_subscriptions(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {
+    let size = backend.spec().preset.sync_committee_size;
+    let place = |item: &Value| {
+        let text = item.as_str().ok_or_else(|| ApiError::bad_request("places are strings"))?;
+        let place: u64 = parsed("sync_committee_indices", text)?;
+        if place < size { Ok(place) } else { Err(ApiError::bad_request(format!("there is no place {place}"))) }
+    };
+    let subscription = |item: &Value| {
+        let places = item.get("sync_committee_indices").and_then(Value::as_array);
+        let places = places.ok_or_else(|| ApiError::bad_request("sync_committee_indices is missing"))?;
+        Ok(SyncSubscription {
+            validator_index: member(item, "validator_index")?,
+            places: places.iter().map(place).collect::<Result<_, _>>()?,
+            until_epoch: member(item, "until_epoch")?,
+        })
+    };
+    let list = json_list(&body)?.iter().map(subscription).collect::<Result<Vec<_>, ApiError>>()?;
+    backend.subscribe_sync_committees(list).await?;
     Ok(StatusCode::OK)
 }
 

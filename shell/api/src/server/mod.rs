@@ -127,6 +127,11 @@ fn beacon_routes() -> Router<Shared> {
         .route("/eth/v2/beacon/blocks/{block_id}/attestations", get(blocks::attestations))
         .route("/eth/v1/beacon/pool/attestations", get(pool::attestations).post(publish::attestations))
         .route("/eth/v2/beacon/pool/attestations", get(pool::attestations).post(publish::attestations))
+        .route("/eth/v1/beacon/pool/sync_committees", post(publish::sync_messages))
+        .route(
+            "/eth/v1/beacon/pool/bls_to_execution_changes",
+            get(pool::bls_changes).post(publish::bls_changes),
+        )
         .route(
             "/eth/v1/beacon/pool/voluntary_exits",
             get(pool::voluntary_exits).post(publish::voluntary_exit),
@@ -152,6 +157,7 @@ fn state_routes() -> Router<Shared> {
         .route("/eth/v1/beacon/states/{state_id}/finality_checkpoints", get(states::finality_checkpoints))
         .route("/eth/v1/beacon/states/{state_id}/randao", get(states::randao))
         .route("/eth/v1/beacon/states/{state_id}/committees", get(states::committees))
+        .route("/eth/v1/beacon/states/{state_id}/sync_committees", get(states::sync_committees))
         .route(
             "/eth/v1/beacon/states/{state_id}/validators",
             get(validators::list).post(validators::list_of_body),
@@ -178,6 +184,8 @@ fn validator_routes() -> Router<Shared> {
         .route("/eth/v2/validator/aggregate_and_proofs", post(publish::aggregates))
         .route("/eth/v1/validator/beacon_committee_subscriptions", post(duties::committee_subscriptions))
         .route("/eth/v1/validator/sync_committee_subscriptions", post(duties::sync_subscriptions))
+        .route("/eth/v1/validator/sync_committee_contribution", get(duties::sync_contribution))
+        .route("/eth/v1/validator/contribution_and_proofs", post(publish::contributions))
         .route("/eth/v1/validator/prepare_beacon_proposer", post(duties::prepare_proposer))
         .route("/eth/v1/validator/liveness/{epoch}", post(duties::liveness))
 }

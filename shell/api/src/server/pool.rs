@@ -50,6 +50,10 @@ pub async fn proposer_slashings(State(backend): State<Shared>) -> Response {
     Envelope::plain().json(list(&backend.pool_proposer_slashings(), ctx(&backend)))
 }
 
+pub async fn bls_changes(State(backend): State<Shared>) -> Response {
+    Envelope::plain().json(list(&backend.pool_bls_changes(), ctx(&backend)))
+}
+
 pub async fn attester_slashings(State(backend): State<Shared>) -> Response {
     envelope(&backend).json(list(&backend.pool_attester_slashings(), ctx(&backend)))
 }

@@ -6,7 +6,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
-use types::{Attestation, SignedAggregateAndProof, SignedBeaconBlock, SszExt};
+use types::{
+    Attestation, SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock,
+    SignedContributionAndProof, SszExt, SyncCommitteeMessage,
+};
 
 use super::Shared;
 use super::parse::{container, is_ssz, json_body, json_list, slot_at};
@@ -80,6 +83,30 @@ pub async fn aggregates(State(backend): State<Shared>, body: Bytes) -> Result<St
         container::<SignedAggregateAndProof>(value, spec.ctx_at_slot(slot))
     })?;
     outcome(&places, failures, backend.publish_aggregates(parsed).await?)
+}
+
+pub async fn sync_messages(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {
+    let spec = backend.spec();
+    let (places, parsed, failures) = items(&body, |value| {
+        container::<SyncCommitteeMessage>(value, spec.ctx_at_slot(slot_at(value, "/slot")?))
+    })?;
+    outcome(&places, failures, backend.publish_sync_messages(parsed).await?)
+}
+
+pub async fn contributions(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {
+    let spec = backend.spec();
+    let (places, parsed, failures) = items(&body, |value| {
+        let slot = slot_at(value, "/message/contribution/slot")?;
+        container::<SignedContributionAndProof>(value, spec.ctx_at_slot(slot))
+    })?;
+    outcome(&places, failures, backend.publish_contributions(parsed).await?)
+}
+
+pub async fn bls_changes(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {
+    let ctx = backend.spec().ctx_at_slot(backend.current_slot());
+    let (places, parsed, failures) =
+        items(&body, |value| container::<SignedBLSToExecutionChange>(value, ctx))?;
+    outcome(&places, failures, backend.publish_bls_changes(parsed).await?)
 }
 
 pub async fn voluntary_exit(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {

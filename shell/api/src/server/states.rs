@@ -4,6 +4,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
+use types::constants::SYNC_COMMITTEE_SUBNET_COUNT;
 use types::{Checkpoint, CommitteeIndex, Epoch, Slot};
 
 use super::Shared;
@@ -85,6 +86,24 @@ pub async fn committees(
         })
         .collect();
     Ok(Envelope::chain(found.finalized).json(Value::Array(list)))
+}
+
+/// The members of the sync committee, and the same by subcommittee.
+pub async fn sync_committees(
+    State(backend): State<Shared>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let found = backend.state(id.parse::<StateId>()?).await?;
+    let current = found.value.slot.epoch(backend.spec());
+    let epoch = Query::parse(query.as_deref()).optional::<Epoch>("epoch")?.unwrap_or(current);
+    let members = backend.sync_committee(found.value, epoch).await?;
+    let members: Vec<Value> = members.iter().map(text).collect();
+    let size = (backend.spec().preset.sync_committee_size / SYNC_COMMITTEE_SUBNET_COUNT) as usize;
+    let aggregates: Vec<&[Value]> = members.chunks(size.max(1)).collect();
+    Ok(Envelope::chain(found.finalized).json(json!({
+        "validators": members, "validator_aggregates": aggregates,
+    })))
 }
 
 pub async fn full(

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use api::{
     ApiError, AttesterDuty, Backend, BlockId, BlockPlace, BlockRequest, CommitteeInfo, CommitteeSubscription,
     Duties, Event, Failure, ForkChoiceDump, Found, Genesis, HeadInfo, Identity, PeerInfo, ProposerDuty,
-    Reply, StateId, Syncing,
+    Reply, StateId, SyncDuty, SyncSubscription, Syncing,
 };
 use tokio::sync::broadcast;
 use types::{
-    Attestation, AttestationData, AttesterSlashing, BeaconBlock, BeaconState, Checkpoint, Epoch,
-    ProposerSlashing, Root, SignedAggregateAndProof, SignedBeaconBlock, SignedVoluntaryExit, Slot, Spec,
-    ValidatorIndex,
+    Attestation, AttestationData, AttesterSlashing, BeaconBlock, BeaconState, Checkpoint, Epoch, ForkName,
+    ProposerSlashing, Root, SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock,
+    SignedContributionAndProof, SignedVoluntaryExit, Slot, Spec, SyncCommitteeContribution,
+    SyncCommitteeMessage, ValidatorIndex,
 };
 
-use super::MiniChain;
+use super::{MiniChain, sync};
 
 /// The API's view of a chain.
 pub struct MiniBackend(pub Arc<MiniChain>);
@@ -58,8 +59,12 @@ impl Backend for MiniBackend {
     fn state(&self, _: StateId) -> Reply<'_, Found<Arc<BeaconState>>> {
         now(Ok(Found { value: Arc::new(self.0.head()), finalized: false }))
     }
-    fn block(&self, _: BlockId) -> Reply<'_, Found<(BlockPlace, Arc<SignedBeaconBlock>)>> {
-        nothing()
+    fn block(&self, id: BlockId) -> Reply<'_, Found<(BlockPlace, Arc<SignedBeaconBlock>)>> {
+        // Only the head is known, and of the genesis block no more than its root.
+        let BlockId::Head = id else { return nothing() };
+        let (root, block) = self.0.head_block();
+        let place = BlockPlace { root, fork: ForkName::Phase0, canonical: true };
+        now(Ok(Found { value: (place, Arc::new(block)), finalized: false }))
     }
     fn headers(
         &self,
@@ -69,6 +74,28 @@ impl Backend for MiniBackend {
         nothing()
     }
     fn committees(&self, _: Arc<BeaconState>, _: Epoch) -> Reply<'_, Vec<CommitteeInfo>> {
+        nothing()
+    }
+    fn sync_committee(&self, _: Arc<BeaconState>, _: Epoch) -> Reply<'_, Vec<ValidatorIndex>> {
+        nothing()
+    }
+    fn sync_duties(&self, epoch: Epoch, of: Vec<ValidatorIndex>) -> Reply<'_, Vec<SyncDuty>> {
+        now(sync::duties(&self.0, epoch, &of))
+    }
+    fn sync_contribution(&self, slot: Slot, part: u64, root: Root) -> Reply<'_, SyncCommitteeContribution> {
+        now(sync::contribution(&self.0, slot, part, root))
+    }
+    fn subscribe_sync_committees(&self, subscriptions: Vec<SyncSubscription>) -> Reply<'_, ()> {
+        self.0.seen().sync.subscriptions += subscriptions.len();
+        now(Ok(()))
+    }
+    fn publish_sync_messages(&self, messages: Vec<SyncCommitteeMessage>) -> Reply<'_, Vec<Failure>> {
+        now(Ok(sync::take_messages(&self.0, &messages)))
+    }
+    fn publish_contributions(&self, all: Vec<SignedContributionAndProof>) -> Reply<'_, Vec<Failure>> {
+        now(Ok(sync::take_contributions(&self.0, &all)))
+    }
+    fn publish_bls_changes(&self, _: Vec<SignedBLSToExecutionChange>) -> Reply<'_, Vec<Failure>> {
         nothing()
     }
     fn proposer_duties(&self, epoch: Epoch) -> Reply<'_, Duties<ProposerDuty>> {
@@ -121,6 +148,9 @@ impl Backend for MiniBackend {
         Vec::new()
     }
     fn pool_attester_slashings(&self) -> Vec<AttesterSlashing> {
+        Vec::new()
+    }
+    fn pool_bls_changes(&self) -> Vec<SignedBLSToExecutionChange> {
         Vec::new()
     }
     fn fork_choice(&self) -> ForkChoiceDump {

@@ -24,7 +24,7 @@ use types::{
 };
 use validator_client::History;
 
-type Answer<T> = Result<T, ApiError>;
+pub type Answer<T> = Result<T, ApiError>;
 
 /// How the node differs from an honest one.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +52,8 @@ pub struct Seen {
     /// Questions for a block, by slot.
     pub blocks_asked: BTreeMap<Slot, usize>,
     pub subscriptions: usize,
+    /// Work of the sync committee.
+    pub sync: super::sync::SyncSeen,
     /// What was refused and why; an honest client leaves it empty.
     pub refused: Vec<String>,
 }
@@ -63,7 +65,7 @@ pub struct MiniChain {
     pub events: broadcast::Sender<Event>,
 }
 
-fn bad(error: impl ToString) -> ApiError {
+pub fn bad(error: impl ToString) -> ApiError {
     ApiError::bad_request(error.to_string())
 }
 
@@ -88,6 +90,7 @@ impl MiniChain {
             data_asked: BTreeMap::new(),
             blocks_asked: BTreeMap::new(),
             subscriptions: 0,
+            sync: super::sync::SyncSeen::default(),
             refused: Vec::new(),
         };
         Arc::new(Self { spec, genesis, seen: Mutex::new(seen), events: broadcast::channel(256).0 })
@@ -99,6 +102,12 @@ impl MiniChain {
 
     pub fn head(&self) -> BeaconState {
         self.seen().head.clone()
+    }
+
+    /// The root of the head block, and the block where it is not that of genesis.
+    pub fn head_block(&self) -> (Root, SignedBeaconBlock) {
+        let seen = self.seen();
+        (seen.head_root, seen.blocks.last().cloned().unwrap_or_else(|| genesis_block(&self.genesis)))
     }
 
     /// The slot that the clock says, zero before genesis.
@@ -113,7 +122,7 @@ impl MiniChain {
     }
 
     /// The head's state, advanced to a slot.
-    fn state_at(&self, slot: Slot) -> Answer<BeaconState> {
+    pub fn state_at(&self, slot: Slot) -> Answer<BeaconState> {
         let mut state = self.head();
         if state.slot < slot {
             process_slots(&mut state, slot).map_err(bad)?;
@@ -219,6 +228,9 @@ impl MiniChain {
         block.body.eth1_data = state.eth1_data.clone();
         block.body.graffiti = graffiti;
         block.body.graffiti.0[31] ^= extra;
+        if state.fork_name() >= types::ForkName::Altair {
+            block.body.sync_aggregate = super::sync::sync_aggregate(self, &state, slot, parent_root);
+        }
         transition::block::process_block(&mut state, &block, &mut Signatures::Skip).map_err(bad)?;
         block.state_root = state.state_root();
         Ok(block)

@@ -4,6 +4,7 @@ pub mod backend;
 pub mod chain;
 pub mod old_node;
 pub mod running;
+pub mod sync;
 
 pub use chain::MiniChain;
 pub use old_node::OldNode;

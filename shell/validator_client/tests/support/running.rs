@@ -24,8 +24,14 @@ pub struct Node {
 impl Node {
     /// A node of a chain that begins within the next two seconds.
     pub async fn start(slot_ms: u64, validators: u64) -> Self {
+        Self::start_with(slot_ms, validators, "").await
+    }
+
+    /// The same with further lines of the configuration.
+    pub async fn start_with(slot_ms: u64, validators: u64, more: &str) -> Self {
         let yaml = format!(
-            "PRESET_BASE: 'minimal'\nCONFIG_NAME: 'test'\nSLOT_DURATION_MS: {slot_ms}\nGENESIS_FORK_VERSION: 0x00000001\n"
+            "PRESET_BASE: 'minimal'\nCONFIG_NAME: 'test'\nSLOT_DURATION_MS: {slot_ms}\n\
+             GENESIS_FORK_VERSION: 0x00000001\n{more}"
         );
         let spec = Spec::from_yaml(&yaml, None).unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
