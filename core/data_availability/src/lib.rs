@@ -24,6 +24,7 @@ mod progress;
 mod recovery;
 mod sidecar;
 mod store;
+mod verification;
 
 #[cfg(test)]
 mod fixture;
@@ -37,6 +38,7 @@ pub use progress::{Held, Needed, Progress, Refused, needed};
 pub use recovery::{Recovery, RecoveryError};
 pub use sidecar::{Sidecar, SidecarError};
 pub use store::{Availability, Ticket};
+pub use verification::{Verification, Verified};
 
 /// The place of a blob in its block.
 pub type BlobIndex = u64;

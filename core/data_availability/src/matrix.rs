@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use types::{Bytes, MatrixEntry};
+use types::{Bytes, KzgProof, MatrixEntry};
 
-use crate::kzg::{CellsAndKzgProofs, KzgError, compute_cells_and_kzg_proofs, recover_cells_and_kzg_proofs};
+use crate::kzg::{
+    CELLS_PER_EXT_BLOB, CellsAndKzgProofs, KzgError, compute_cells, compute_cells_and_kzg_proofs,
+    recover_cells_and_kzg_proofs, same_count,
+};
 
 /// [`compute_matrix`](https://github.com/ethereum/consensus-specs/blob/master/specs/fulu/das-core.md#compute_matrix):
 /// row by row.
@@ -29,6 +32,17 @@ pub fn recover_matrix(partial_matrix: &[MatrixEntry], blob_count: u64) -> Result
         matrix.extend(entries(row, recover_cells_and_kzg_proofs(&indices, &cells)?));
     }
     Ok(matrix)
+}
+
+/// The cells of a block's blobs with their proofs, where the execution layer made the proofs: all of the first blob,
+/// then all of the second, and so on. Far cheaper than making them; they are not verified.
+pub fn compute_rows(blobs: &[Bytes], cell_proofs: &[KzgProof]) -> Result<Vec<CellsAndKzgProofs>, KzgError> {
+    same_count(blobs.len() * CELLS_PER_EXT_BLOB, cell_proofs.len())?;
+    let proofs = cell_proofs.chunks(CELLS_PER_EXT_BLOB);
+    let rows = blobs.iter().zip(proofs).map(|(blob, proofs)| {
+        Ok(CellsAndKzgProofs { cells: compute_cells(&blob.0)?, proofs: proofs.to_vec() })
+    });
+    rows.collect()
 }
 
 fn entries(row_index: u64, row: CellsAndKzgProofs) -> impl Iterator<Item = MatrixEntry> {

@@ -1,7 +1,7 @@
 //! [Reconstruction](https://github.com/ethereum/consensus-specs/blob/master/specs/fulu/das-core.md#reconstruction-and-cross-seeding):
 //! all columns of a block from half of them.
 //!
-//! About a second of one core for each blob, so it is a job; rows are independent, so many workers may share it.
+//! About half a second of one core for each blob, so it is a job; rows are independent, so many workers may share it.
 
 use std::sync::Arc;
 

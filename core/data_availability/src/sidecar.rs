@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use types::{
-    BlobSidecar, Ctx, DataColumnSidecar, ForkName, KzgCommitment, Root, SignedBeaconBlockHeader, Slot, SszExt,
+    BlobSidecar, Ctx, DataColumnSidecar, ForkName, KzgCommitment, Root, SignedBeaconBlockHeader, Slot, Spec,
+    SszExt,
 };
 
 /// Why no sidecars could be made.
@@ -94,6 +95,22 @@ impl Sidecar {
                 place.and_then(|place| commitments.get(place)) == Some(&sidecar.kzg_commitment)
             }
             Self::Column(sidecar) => sidecar.kzg_commitments == commitments,
+        }
+    }
+
+    /// True where its index and lengths are possible, and its commitments are those of its header's body: what is asked
+    /// of a sidecar that a peer answered with, before its KZG proofs. Its gossip rules ask this too.
+    pub fn verify_inclusion(&self, spec: &'static Spec) -> bool {
+        match self {
+            Self::Blob(sidecar) => {
+                sidecar.index < crate::blobs::max_blobs_per_block(spec, self.slot())
+                    && crate::blobs::verify_blob_sidecar_inclusion_proof(spec, sidecar)
+            }
+            Self::Column(sidecar) => {
+                spec.fork_name_at_slot(self.slot()) >= ForkName::Fulu
+                    && crate::columns::verify_data_column_sidecar(spec, sidecar)
+                    && crate::columns::verify_data_column_sidecar_inclusion_proof(spec, sidecar)
+            }
         }
     }
 

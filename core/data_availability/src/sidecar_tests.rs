@@ -14,7 +14,7 @@ use crate::columns::{
 };
 use crate::fixture::{BLOBS, blob_sidecars, block, column_sidecars, data, root, spec};
 use crate::kzg::{KzgError, compute_cells, verify_blob_kzg_proof, verify_cell_kzg_proof_batch};
-use crate::matrix::{compute_matrix, recover_matrix};
+use crate::matrix::{compute_matrix, compute_rows, recover_matrix};
 use crate::{Recovery, RecoveryError, Sidecar, SidecarError, blobs, columns};
 
 #[test]
@@ -187,6 +187,23 @@ fn some_cells_of_a_column_are_verified_by_their_places() {
     assert!(!verify(&partial, &header.kzg_commitments[..1], 9));
     partial.partial_column[0] = sidecar.column[0].clone();
     assert!(!verify(&partial, &header.kzg_commitments, 9));
+}
+
+#[test]
+fn the_execution_layer_s_proofs_make_the_same_rows() {
+    let proofs: Vec<_> = data().cells.iter().flat_map(|row| row.proofs.clone()).collect();
+    assert_eq!(compute_rows(&data().blobs, &proofs).unwrap(), data().cells);
+    assert_eq!(compute_rows(&data().blobs, &proofs[1..]), Err(KzgError::Counts(256, 255)));
+}
+
+#[test]
+fn what_a_peer_answers_with_must_be_of_its_block_and_slot() {
+    let block = block(3, 1);
+    let (electra, fulu) = (spec(ForkName::Electra), spec(ForkName::Fulu));
+    let blob = Sidecar::Blob(blob_sidecars(electra, &block)[0].clone());
+    let column = Sidecar::Column(column_sidecars(fulu, &block)[0].clone());
+    assert!(blob.verify_inclusion(electra) && column.verify_inclusion(fulu));
+    assert!(!column.verify_inclusion(electra) && !blob.verify_inclusion(spec(ForkName::Capella)));
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Availability {
             self.remove(&block_root);
             return Ok(Progress::Complete);
         }
-        if slot <= self.finalized_slot && self.finalized_slot != Slot(0) {
+        if slot <= self.finalized_slot {
             return Err(Refused::Finalized);
         }
         let entry = self.entries.entry(block_root).or_insert_with(|| Entry::new(slot));

@@ -6,7 +6,7 @@
 //! random weights are a hash of what is verified.
 //!
 //! The trusted setup is that of the ceremony, embedded in the library, and made ready by the first call that needs
-//! it: some tenths of a second, so a program calls [`load_trusted_setup`] while it starts.
+//! it: one to three seconds, so a program calls [`load_trusted_setup`] while it starts, beside its other work.
 
 mod challenge;
 mod convert;
@@ -15,7 +15,8 @@ use c_kzg::{Bytes32, KzgSettings};
 use types::{Bytes, FixedBytes, KzgCommitment, KzgProof};
 
 pub use challenge::{compute_challenge, compute_verify_cell_kzg_proof_batch_challenge};
-use convert::{blob_of, bytes_of, cell_of, point_of, proof_of, same_count};
+pub(crate) use convert::same_count;
+use convert::{blob_of, bytes_of, cell_of, point_of, proof_of};
 
 /// `BYTES_PER_BLOB`.
 pub const BYTES_PER_BLOB: usize = c_kzg::BYTES_PER_BLOB;

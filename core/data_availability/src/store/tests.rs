@@ -5,7 +5,7 @@ use types::{Bytes, DataColumnSidecar, Epoch, ForkName};
 
 use super::*;
 use crate::fixture::{blob_sidecars, block, column_sidecars, data, root, spec};
-use crate::needed;
+use crate::{Verification, Verified, needed};
 
 fn columns(indices: impl IntoIterator<Item = u64>) -> BTreeSet<u64> {
     indices.into_iter().collect()
@@ -92,6 +92,29 @@ fn wrong_cells_with_a_right_header_do_not_keep_the_right_ones_out() {
     store.failed(&late);
     assert_eq!(store.get(&root, 3), Some(&column(&sidecars[3])));
     assert_eq!(store.held().bytes, column(&sidecars[3]).size());
+}
+
+#[test]
+fn one_job_verifies_what_waits_and_says_who_lied() {
+    let (mut store, spec) = fulu(&[3, 4], Limits::default());
+    let block = block(5, 1);
+    let sidecars = column_sidecars(spec, &block);
+    let mut job = Verification::default();
+    for sidecar in [column(&sidecars[3]), spoilt(&sidecars[4], 1), column(&sidecars[4])] {
+        job.waiting.push((store.receive(sidecar.clone()).unwrap(), sidecar));
+    }
+    let tickets: Vec<Ticket> = job.waiting.iter().map(|(ticket, _)| *ticket).collect();
+    let found = job.run();
+    assert_eq!(found, Verified { valid: vec![tickets[0], tickets[2]], invalid: vec![tickets[1]] });
+    found.invalid.iter().for_each(|ticket| store.failed(ticket));
+    found.valid.iter().for_each(|ticket| assert!(store.verified(ticket).is_some()));
+    let progress = store.block_arrived(root(spec, &block), Slot(5), &data().commitments);
+    assert_eq!(progress, Ok(Progress::Complete));
+    let deneb = crate::fixture::spec(ForkName::Deneb);
+    let mut store = Availability::new(deneb, BTreeSet::new(), Limits::default());
+    let blob = Sidecar::Blob(blob_sidecars(deneb, &block)[1].clone());
+    let ticket = store.receive(blob.clone()).unwrap();
+    assert_eq!(Verification { waiting: vec![(ticket, blob)] }.run().valid, [ticket]);
 }
 
 #[test]
