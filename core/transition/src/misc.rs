@@ -154,3 +154,24 @@ fn randomness(seed: &[u8; 32], number: u64) -> [u8; 32] {
     bytes.extend_from_slice(&number.to_le_bytes());
     hash(&bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_changes_with_the_fork_and_since_fulu_with_the_limit_of_blobs() {
+        let text = "PRESET_BASE: 'minimal'\nALTAIR_FORK_EPOCH: 1\nBELLATRIX_FORK_EPOCH: 1\nCAPELLA_FORK_EPOCH: 1\n\
+                    DENEB_FORK_EPOCH: 1\nELECTRA_FORK_EPOCH: 2\nFULU_FORK_EPOCH: 3\nBLOB_SCHEDULE:\n  \
+                    - EPOCH: 5\n    MAX_BLOBS_PER_BLOCK: 12\n";
+        let spec = Spec::from_yaml(text, None).unwrap();
+        let digests: Vec<ForkDigest> =
+            (0..7).map(|epoch| compute_fork_digest(spec, Root::from([7; 32]), Epoch(epoch))).collect();
+        let changes: Vec<usize> = (1..7).filter(|epoch| digests[*epoch] != digests[epoch - 1]).collect();
+        assert_eq!(changes, [1, 2, 3, 5]);
+        let plain = compute_fork_data_root(spec.config.electra_fork_version, Root::from([7; 32]));
+        assert_eq!(digests[2].0, plain.0[..4]);
+        let plain = compute_fork_data_root(spec.config.fulu_fork_version, Root::from([7; 32]));
+        assert_ne!(digests[3].0, plain.0[..4]);
+    }
+}

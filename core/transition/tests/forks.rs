@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{extend, forgetful, genesis_with};
+use support::{extend, forgetful, genesis_with, spec_in};
 use transition::epoch::{EpochSummary, ValidatorFlags, compute_unrealized_checkpoints};
 use types::{BeaconState, Epoch, ForkName, Spec};
 
@@ -52,11 +52,7 @@ fn a_chain_finalizes_through_every_fork() {
 #[test]
 fn a_network_can_start_in_any_fork_and_finalizes() {
     for fork in FORKS {
-        let mut text = "PRESET_BASE: 'minimal'\n".to_owned();
-        for begun in FORKS.iter().skip(1).filter(|begun| **begun <= fork) {
-            text.push_str(&format!("{}_FORK_EPOCH: 0\n", begun.as_str().to_uppercase()));
-        }
-        let spec = Spec::from_yaml(&text, None).unwrap();
+        let spec = spec_in(fork);
         let mut state = genesis_with(spec, 64);
         assert_eq!(state.fork_name(), fork);
         assert_eq!(state.fork.current_version, spec.fork_version(fork));

@@ -36,6 +36,15 @@ pub fn genesis_with(spec: &'static Spec, count: u64) -> BeaconState {
     genesis_of_validators(spec, &validators, 1_600_000_000, Root::from([0x42; 32])).unwrap()
 }
 
+/// The minimal preset with this fork, and all before it, from the start.
+pub fn spec_in(fork: ForkName) -> &'static Spec {
+    let mut text = "PRESET_BASE: 'minimal'\n".to_owned();
+    for begun in ForkName::ALL.into_iter().skip(1).filter(|begun| *begun <= fork) {
+        text.push_str(&format!("{}_FORK_EPOCH: 0\n", begun.as_str().to_uppercase()));
+    }
+    Spec::from_yaml(&text, None).unwrap()
+}
+
 /// A block of the slot upon the state, with the votes of everyone for the slot before it. `graffiti` makes siblings.
 pub fn propose(parent: &BeaconState, slot: u64, graffiti: u8) -> SignedBeaconBlock {
     let mut state = parent.clone();
