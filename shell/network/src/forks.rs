@@ -21,8 +21,8 @@ pub const TOPICS_AHEAD_EPOCHS: u64 = 1;
 pub const TOPICS_BEHIND_EPOCHS: u64 = 2;
 
 /// [`compute_fork_digest`](https://github.com/ethereum/consensus-specs/blob/master/specs/fulu/beacon-chain.md#modified-compute_fork_digest)
-/// of any fork.
-pub fn compute_fork_digest(spec: &Spec, genesis_validators_root: Root, epoch: Epoch) -> ForkDigest {
+/// of any fork. The network computes it by itself, since it needs nothing else of the state transition.
+fn compute_fork_digest(spec: &Spec, genesis_validators_root: Root, epoch: Epoch) -> ForkDigest {
     let mut version = [0; 32];
     version[..4].copy_from_slice(&spec.compute_fork_version(epoch).0);
     // The root of `ForkData`, a container of two chunks.

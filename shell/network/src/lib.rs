@@ -53,7 +53,7 @@ pub use custody::ColumnCustody;
 pub use discv5::Enr;
 pub use enr::EnrSummary;
 pub use event::{Direction, Metadata, NetworkEvent, ResponseFailure, Verdict, goodbye};
-pub use forks::{DigestPeriod, ForkSchedule, TOPICS_AHEAD_EPOCHS, TOPICS_BEHIND_EPOCHS, compute_fork_digest};
+pub use forks::{DigestPeriod, ForkSchedule, TOPICS_AHEAD_EPOCHS, TOPICS_BEHIND_EPOCHS};
 pub use gossip::message_id::{MessageId, message_id};
 pub use gossip::sizes::PayloadSizes;
 pub use gossip::topic::{Subscriptions, Topic, topic_at_slot, topics_at};
