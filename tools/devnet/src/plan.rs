@@ -1,5 +1,6 @@
 //! What a network shall be, and which wishes contradict each other.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -95,6 +96,9 @@ pub struct DevnetPlan {
     pub subscribe_all_subnets: bool,
     /// Nodes to kill during the run.
     pub drills: Option<DrillPlan>,
+    /// The forks that the network goes through, each with its epoch; a fork before one of them that is not named begins
+    /// together with it.
+    pub forks: BTreeMap<ForkName, Epoch>,
 }
 
 impl DevnetPlan {
@@ -112,6 +116,7 @@ impl DevnetPlan {
             until_finalized: None,
             subscribe_all_subnets: false,
             drills: None,
+            forks: BTreeMap::new(),
         }
     }
 
@@ -154,10 +159,37 @@ impl DevnetPlan {
             ensure!(epoch > 0, "epoch 0 is final from the start: wait for epoch 1 or later");
             ensure!(epoch < 1 << 32, "epoch {epoch} is too far away");
         }
+        self.check_forks()?;
         if let Some(drills) = &self.drills {
             ensure!(drills.count > 0, "a drill that kills no node drills nothing");
         }
         Ok(())
+    }
+
+    fn check_forks(&self) -> anyhow::Result<()> {
+        let mut before: Option<(ForkName, Epoch)> = None;
+        for (fork, epoch) in &self.forks {
+            ensure!(
+                *fork > ForkName::Phase0,
+                "phase0 needs no epoch: every network begins with it or a later fork"
+            );
+            ensure!(*epoch < 1 << 32, "epoch {epoch} of {fork} is too far away");
+            if let Some((other, first)) = before.filter(|(_, first)| first > epoch) {
+                bail!("{fork} at epoch {epoch} would come before {other} at epoch {first}");
+            }
+            ensure!(
+                *fork < ForkName::Capella,
+                "{fork} is not to be had yet: its blocks need an execution engine, which nodes do not talk to so far"
+            );
+            before = Some((*fork, *epoch));
+        }
+        Ok(())
+    }
+
+    /// The epoch of a fork: its own, or that of the first later fork that is named.
+    fn fork_epoch(&self, fork: &str) -> Epoch {
+        let Ok(fork) = fork.to_lowercase().parse::<ForkName>() else { return FAR_FUTURE_EPOCH };
+        self.forks.range(fork..).next().map_or(FAR_FUTURE_EPOCH, |(_, epoch)| *epoch)
     }
 
     /// The time from now to genesis.
@@ -166,7 +198,7 @@ impl DevnetPlan {
         Duration::from_millis(self.genesis_delay_ms.unwrap_or(4000 + 500 * self.nodes))
     }
 
-    /// The rules of a network of its own that starts at `genesis_time` (Unix seconds) in phase 0 and schedules no fork.
+    /// The rules of a network of its own that starts at `genesis_time` (Unix seconds) and goes through the forks of the plan.
     ///
     /// Its fork versions follow from its time, size and folder, so that nodes of another network on the same machine,
     /// which discovery may find, are told apart at once.
@@ -179,7 +211,7 @@ impl DevnetPlan {
         settings.set("GENESIS_FORK_VERSION", format!("0x00{mark}"));
         for (place, fork) in FORKS_AFTER_GENESIS.into_iter().enumerate() {
             settings.set(&format!("{fork}_FORK_VERSION"), format!("0x{:02x}{mark}", place + 1));
-            settings.set(&format!("{fork}_FORK_EPOCH"), FAR_FUTURE_EPOCH);
+            settings.set(&format!("{fork}_FORK_EPOCH"), self.fork_epoch(fork));
         }
         settings.set("MIN_GENESIS_ACTIVE_VALIDATOR_COUNT", self.validators);
         settings.set("MIN_GENESIS_TIME", genesis_time);
@@ -236,6 +268,23 @@ mod tests {
         assert!(
             refusal(|plan| plan.drills = Some(DrillPlan { count: 0, seed: 1 })).contains("drills nothing")
         );
+    }
+
+    #[test]
+    fn forks_begin_in_their_order_and_bring_those_before_them() {
+        let mut plan = plan();
+        plan.forks = [(ForkName::Bellatrix, Epoch(3))].into();
+        plan.check(4).unwrap();
+        let spec = plan.spec(1_700_000_000).unwrap();
+        let epochs =
+            [ForkName::Altair, ForkName::Bellatrix, ForkName::Capella].map(|fork| spec.fork_epoch(fork));
+        assert_eq!(epochs, [Epoch(3), Epoch(3), FAR_FUTURE_EPOCH]);
+        let backwards = [(ForkName::Altair, Epoch(4)), (ForkName::Bellatrix, Epoch(3))];
+        assert!(
+            refusal(|plan| plan.forks = backwards.into()).contains("would come before altair at epoch 4")
+        );
+        let unbuilt = [(ForkName::Capella, Epoch(3))];
+        assert!(refusal(|plan| plan.forks = unbuilt.into()).contains("need an execution engine"));
     }
 
     #[test]

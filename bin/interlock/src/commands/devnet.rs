@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use devnet::{DevnetPlan, DrillPlan, Foreign, ForeignRole, PresetName};
-use types::Epoch;
+use types::{Epoch, ForkName};
 
 /// Start a network of beacon nodes and validator clients, watch it, and stop it again.
 ///
@@ -32,6 +32,10 @@ pub struct Devnet {
     /// End when every node has finalized this epoch or a later one with the same root; fail when that takes too long.
     #[arg(long, value_name = "EPOCH")]
     until_finalized: Option<u64>,
+    /// Forks to go through, with their epochs, as in altair=2,bellatrix=4; a fork that is left out begins together with
+    /// the next one that is named. Without this the network stays in phase 0.
+    #[arg(long = "fork", value_name = "FORK=EPOCH", value_delimiter = ',', value_parser = fork_epoch)]
+    forks: Vec<(ForkName, Epoch)>,
     /// The network's folder, which must be empty or not exist; it is kept [default: a temporary folder, which is removed
     /// when all went well].
     #[arg(long, value_name = "DIR")]
@@ -61,6 +65,12 @@ pub struct Devnet {
     /// The folder of the Lodestar installation (see `interlock interop install`).
     #[arg(long, value_name = "DIR", requires = "join")]
     lodestar: Option<PathBuf>,
+}
+
+fn fork_epoch(text: &str) -> anyhow::Result<(ForkName, Epoch)> {
+    let (fork, epoch) = text.split_once('=').context("expected FORK=EPOCH, as in altair=2")?;
+    let fork = fork.parse().map_err(|_| anyhow::anyhow!("no fork {fork:?}"))?;
+    Ok((fork, Epoch(epoch.parse().with_context(|| format!("no epoch {epoch:?}"))?)))
 }
 
 /// A foreign process.
@@ -127,6 +137,7 @@ impl Devnet {
             until_finalized: self.until_finalized.map(Epoch),
             subscribe_all_subnets: self.subscribe_all_subnets,
             drills: self.kill_drill.map(|count| DrillPlan { count, seed: self.seed }),
+            forks: self.forks.into_iter().collect(),
         }
     }
 
