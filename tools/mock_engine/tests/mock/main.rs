@@ -1,0 +1,9 @@
+//! The mock engine: how it behaves, over HTTP with our own client, and against the schemas of the Engine API.
+
+#![allow(clippy::unwrap_used)]
+
+mod http;
+mod machine;
+mod schema;
+mod schemas;
+mod walk;
