@@ -159,6 +159,13 @@ impl Availability {
         Recovery::new(self.spec, columns).ok()
     }
 
+    /// A recovery came to nothing, and may be begun again.
+    pub fn abandon_recovery(&mut self, block_root: &Root) {
+        if let Some(entry) = self.entries.get_mut(block_root) {
+            entry.abandon_recovery();
+        }
+    }
+
     /// A verified sidecar.
     pub fn get(&self, block_root: &Root, index: u64) -> Option<&Sidecar> {
         self.entries.get(block_root)?.get(index)

@@ -124,6 +124,11 @@ impl Entry {
         Some(columns)
     }
 
+    /// A recovery may be begun again.
+    pub fn abandon_recovery(&mut self) {
+        self.is_recovering = false;
+    }
+
     /// The verified sidecars, by index.
     pub fn into_verified(self) -> Vec<Sidecar> {
         self.verified.into_values().collect()

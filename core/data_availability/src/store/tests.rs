@@ -217,8 +217,10 @@ fn half_of_the_columns_give_one_recovery_whose_columns_complete_the_block() {
         assert!(store.recovery(&root).is_none());
     }
     store.insert_verified(column(&sidecars[63])).unwrap();
-    let recovery = store.recovery(&root).unwrap();
+    assert!(store.recovery(&root).is_some());
     assert!(store.recovery(&root).is_none());
+    store.abandon_recovery(&root);
+    let recovery = store.recovery(&root).unwrap();
     assert_eq!(store.progress(&root), Progress::Missing(vec![90]));
     // The cells are those of the fixture, so recovering them again would only cost time.
     for sidecar in recovery.assemble(&data().cells).unwrap() {
