@@ -152,6 +152,7 @@ impl Fr {
 
 #[cfg(test)]
 mod tests {
+    use data_availability::kzg;
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
@@ -170,6 +171,20 @@ mod tests {
         sorted.sort_unstable();
         sorted.dedup();
         assert_eq!(sorted.len(), ELEMENTS);
+    }
+
+    #[test]
+    fn commitments_and_proofs_verify_under_the_real_trusted_setup() {
+        let blob = random_blob(&mut ChaCha8Rng::seed_from_u64(3));
+        assert_eq!(kzg::blob_to_kzg_commitment(&blob.blob.0).unwrap(), blob.commitment);
+        assert_eq!(kzg::compute_blob_kzg_proof(&blob.blob.0, &blob.commitment).unwrap(), blob.proof);
+        let kzg::CellsAndKzgProofs { cells, proofs } =
+            kzg::compute_cells_and_kzg_proofs(&blob.blob.0).unwrap();
+        assert_eq!(proofs, blob.cell_proofs);
+        // All cells differ, so that mixed up ones are found out.
+        let distinct: std::collections::BTreeSet<&[u8]> =
+            cells.iter().map(|cell| cell.0.as_slice()).collect();
+        assert_eq!(distinct.len(), CELLS);
     }
 
     #[test]
