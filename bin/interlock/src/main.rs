@@ -30,6 +30,7 @@ enum Command {
     Validator(commands::validator::Validator),
     Bootnode(commands::bootnode::Bootnode),
     Devnet(commands::devnet::Devnet),
+    MockEngine(commands::mock_engine::MockEngine),
     /// Make and list validator keys, move their signing history.
     #[command(subcommand)]
     Keys(commands::keys::Keys),
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Command::Validator(command) => command.run(),
         Command::Bootnode(command) => command.run(),
         Command::Devnet(command) => command.run(),
+        Command::MockEngine(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Simulate(command) => command.run(),
         Command::Interop(command) => command.run(),

@@ -5,6 +5,7 @@ pub mod bootnode;
 pub mod devnet;
 pub mod interop;
 pub mod keys;
+pub mod mock_engine;
 pub mod simulate;
 pub mod ssz;
 pub mod transition;

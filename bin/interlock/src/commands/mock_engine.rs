@@ -1,0 +1,178 @@
+//! `interlock mock-engine`: an execution engine that executes nothing.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use execution::JwtSecret;
+use mock_engine::{Conduct, Lie, MockBlock, MockConfig, MockServer, MockServerConfig, Schedule};
+use node::NetworkFolder;
+use rand::RngCore;
+use types::{ForkName, Root};
+
+use crate::{logging, shutdown};
+
+/// Run an execution engine that executes nothing, for tests and devnets.
+///
+/// It serves the Engine API on a port: keeps a tree of blocks, checks their hashes, builds payloads with withdrawals and
+/// blobs. It can be slow, syncing or wrong on request. The first line that it prints is its address and the hash of its
+/// first block.
+#[derive(Args)]
+pub struct MockEngine {
+    /// The address to listen on.
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen_address: IpAddr,
+    /// The port; 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8551)]
+    http_port: u16,
+    /// The secret that it shares with the beacon node; drawn and written where the file is not there.
+    #[arg(long, value_name = "FILE")]
+    jwt_secret: PathBuf,
+    /// The network's folder: chain id, first block and times of the forks are taken from it.
+    #[arg(long, value_name = "DIR")]
+    network_dir: Option<PathBuf>,
+    /// Its chain id, where it is not the network's (else 1).
+    #[arg(long, value_name = "N")]
+    chain_id: Option<u64>,
+    /// The hash of its first block, where it is not that of the network's genesis state.
+    #[arg(long, value_name = "HASH")]
+    genesis: Option<Root>,
+    /// Answer SYNCING for this long.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    syncing_for: u64,
+    /// Hold every answer back this long.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    delay: u64,
+    /// Call the block of this number invalid, and all that follows it.
+    #[arg(long, value_name = "NUMBER")]
+    invalid_at: Option<u64>,
+    /// Blobs in each payload that it builds, since Deneb.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    blobs: usize,
+    /// Transactions in each payload that it builds: random bytes.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    transactions: usize,
+    /// Do not have the blobs of its own payloads when asked for them.
+    #[arg(long)]
+    hide_blobs: bool,
+    /// Take a payload whose parent is unknown for a valid one: for an engine that forgot everything at a restart.
+    #[arg(long)]
+    adopt_orphans: bool,
+    /// Say what is not so.
+    #[arg(long, value_enum)]
+    lie: Option<LieName>,
+    /// What payloads and blobs are drawn from.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+}
+
+/// What it says that is not so.
+#[derive(Clone, Copy, ValueEnum)]
+enum LieName {
+    /// Every payload is valid.
+    AllValid,
+    /// Every payload is invalid.
+    AllInvalid,
+    /// It never catches up.
+    AllSyncing,
+    /// Its payloads have a hash that is not theirs.
+    WrongBlockHash,
+    /// Its payloads have no withdrawals.
+    WithoutWithdrawals,
+}
+
+impl From<LieName> for Lie {
+    fn from(name: LieName) -> Self {
+        match name {
+            LieName::AllValid => Self::AllValid,
+            LieName::AllInvalid => Self::AllInvalid,
+            LieName::AllSyncing => Self::AllSyncing,
+            LieName::WrongBlockHash => Self::WrongBlockHash,
+            LieName::WithoutWithdrawals => Self::WithoutWithdrawals,
+        }
+    }
+}
+
+impl MockEngine {
+    /// Runs until a signal.
+    pub fn run(self) -> anyhow::Result<()> {
+        logging::start();
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(self.run_server())
+    }
+
+    async fn run_server(self) -> anyhow::Result<()> {
+        let mut stop = shutdown::on_signal().context("cannot listen for signals")?;
+        let listen = SocketAddr::new(self.listen_address, self.http_port);
+        let config = MockServerConfig {
+            listen,
+            secret: Some(read_or_create_secret(&self.jwt_secret)?),
+            engine: self.engine_config()?,
+            conduct: Conduct {
+                delay_ms: self.delay,
+                syncing_until_ms: self.syncing_for,
+                invalid_at: self.invalid_at,
+                adopts_orphans: self.adopt_orphans,
+                hides_blobs: self.hide_blobs,
+                lie: self.lie.map(Lie::from),
+            },
+        };
+        let server = MockServer::start(config).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let genesis_hash = server.engine().genesis_hash();
+        println!("{} {genesis_hash}", server.url());
+        // An error would mean that nobody can ask for the end any more, which is one.
+        let _ = stop.wait_for(|stop| *stop).await;
+        Ok(())
+    }
+
+    /// What the network's folder says, and what the command line says against it.
+    fn engine_config(&self) -> anyhow::Result<MockConfig> {
+        let mut config = MockConfig {
+            transactions_per_block: self.transactions,
+            blobs_per_block: self.blobs,
+            seed: self.seed,
+            ..MockConfig::default()
+        };
+        if let Some(folder) = &self.network_dir {
+            let NetworkFolder { spec, genesis, .. } = NetworkFolder::read(folder)?;
+            config.chain_id = spec.config.deposit_chain_id;
+            config.schedule = Some(Schedule::of_network(spec, genesis.genesis_time));
+            config.genesis = MockConfig::genesis_block(genesis.genesis_time.saturating_sub(1));
+            let header = &genesis.latest_execution_payload_header;
+            if genesis.fork_name() >= ForkName::Bellatrix && !header.block_hash.is_zero() {
+                config.genesis = MockBlock {
+                    hash: header.block_hash,
+                    parent_hash: header.parent_hash,
+                    number: header.block_number,
+                    timestamp: header.timestamp,
+                    payload: None,
+                };
+            }
+        }
+        if let Some(hash) = self.genesis {
+            config.genesis.hash = hash;
+        }
+        if let Some(chain_id) = self.chain_id {
+            config.chain_id = chain_id;
+        }
+        Ok(config)
+    }
+}
+
+/// The secret of a file; a new one, readable by its owner alone, where there is none.
+fn read_or_create_secret(path: &Path) -> anyhow::Result<JwtSecret> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    let created = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match created {
+        Ok(mut file) => {
+            let text = format!("0x{}\n", hex::encode(bytes));
+            file.write_all(text.as_bytes()).with_context(|| path.display().to_string())?;
+            Ok(JwtSecret::from_bytes(bytes))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(JwtSecret::read(path)?),
+        Err(error) => Err(error).with_context(|| format!("cannot write the JWT secret {}", path.display())),
+    }
+}
