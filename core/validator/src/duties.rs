@@ -10,6 +10,7 @@ use types::{
 
 use crate::attesting::Votes;
 use crate::schedule::EpochDuties;
+use crate::sync_committee::{SyncPurpose, SyncWork};
 use crate::traffic::{
     Answer, Ask, AttesterDuty, Done, Due, Duty, Input, Missed, Output, ProposerDuty, RequestId,
 };
@@ -54,6 +55,7 @@ pub(crate) enum Purpose {
     Aggregate(Slot, CommitteeIndex, Root),
     AggregateSignatures(Slot, Vec<SignedAggregateAndProof>),
     AggregatePublication(Slot, Root, Vec<ValidatorIndex>),
+    Sync(SyncPurpose),
 }
 
 /// An open question: when it is given up, and what it is for.
@@ -85,6 +87,7 @@ pub struct Duties {
     pub(crate) epochs: BTreeMap<Epoch, EpochDuties>,
     pub(crate) votes: Votes,
     pub(crate) proposed: BTreeSet<(Slot, ValidatorIndex)>,
+    pub(crate) sync: SyncWork,
     genesis_time: Time,
     open: BTreeMap<RequestId, Open>,
     delayed: Vec<(Time, Purpose)>,
@@ -108,6 +111,7 @@ impl Duties {
             epochs: BTreeMap::new(),
             votes: Votes::default(),
             proposed: BTreeSet::new(),
+            sync: SyncWork::default(),
             genesis_time: genesis.time,
             open: BTreeMap::new(),
             delayed: Vec::new(),
@@ -123,6 +127,7 @@ impl Duties {
             let slot = self.current_slot().unwrap_or_default();
             self.started = Some(slot);
             self.next_close = slot;
+            self.sync.begin(slot);
         }
         match input {
             Input::Tick => {}
@@ -152,7 +157,10 @@ impl Duties {
     pub fn deadline(&self) -> Option<Time> {
         let slot = self.current_slot();
         let next = slot.map_or(self.genesis_time, |slot| self.start_of(slot + 1));
-        let in_slot = slot.map(|slot| [self.attestation_due(slot), self.aggregate_due(slot)]);
+        let in_slot = slot.map(|slot| {
+            let of_sync = [self.sync_message_due(slot), self.contribution_due(slot)];
+            [self.attestation_due(slot), self.aggregate_due(slot)].into_iter().chain(of_sync)
+        });
         let fetches = self.epochs.values().flat_map(EpochDuties::retries);
         [next, self.first_fetch()]
             .into_iter()
@@ -160,6 +168,7 @@ impl Duties {
             .chain(self.open.values().map(|open| open.until))
             .chain(self.delayed.iter().map(|(at, _)| *at))
             .chain(fetches)
+            .chain(self.sync.retries())
             .chain(self.keys_at.filter(|_| self.waiting_keys().next().is_some()))
             .filter(|at| *at > self.now)
             .min()
@@ -180,6 +189,7 @@ impl Duties {
             due.attestations += 1;
             due.aggregates += usize::from(attester.is_aggregator);
         }
+        (due.sync_messages, due.contributions) = self.sync_due_in(slot);
         due
     }
 
@@ -257,6 +267,7 @@ impl Duties {
             | Purpose::AggregatePublication(slot, ..) => close(slot),
             Purpose::Reveal(duty) | Purpose::Block(duty, _) => self.start_of(duty.slot + 1),
             Purpose::BlockSignature(duty, _) | Purpose::BlockPublication(duty, _) => close(&duty.slot),
+            Purpose::Sync(purpose) => self.sync_until(purpose),
         }
     }
 
@@ -293,12 +304,19 @@ impl Duties {
             (Purpose::AggregatePublication(slot, root, of), Answer::Published(refused)) => {
                 self.published(Duty::Aggregate(slot), root, of, refused);
             }
+            (Purpose::Sync(purpose), answer) => self.sync_answered(purpose, answer),
             (purpose, _) => self.failed(purpose, "the answer is to another question".into()),
         }
     }
 
     /// What is published is done, but for the items that the node refused.
-    fn published(&mut self, duty: Duty, root: Root, of: Vec<ValidatorIndex>, refused: Vec<(usize, String)>) {
+    pub(crate) fn published(
+        &mut self,
+        duty: Duty,
+        root: Root,
+        of: Vec<ValidatorIndex>,
+        refused: Vec<(usize, String)>,
+    ) {
         let reasons: BTreeMap<usize, String> = refused.into_iter().collect();
         let taken = of.iter().enumerate().filter(|(i, _)| !reasons.contains_key(i));
         self.done(duty, taken.map(|(_, validator)| *validator).collect(), root);
@@ -340,6 +358,7 @@ impl Duties {
             Purpose::BlockPublication(duty, _) => {
                 self.proposal_lost(duty, format!("it was not published: {why}"));
             }
+            Purpose::Sync(purpose) => self.sync_failed(purpose, why),
         }
     }
 
@@ -361,19 +380,24 @@ impl Duties {
                     self.ask(purpose.clone(), Ask::Aggregate(*slot, *index, *root))
                 }
                 Purpose::Block(duty, reveal) => self.ask_block(*duty, *reveal),
+                Purpose::Sync(again) => self.sync_ask_again(again.clone()),
                 _ => unreachable!("only these are delayed"),
             }
         }
         self.close_slots();
         self.fetch();
+        self.fetch_sync();
         self.propose();
         self.attest();
+        self.vote_for_sync();
         self.aggregate();
+        self.contribute();
     }
 
     /// Ends the work of slots that are over, and says what of it was missed.
     fn close_slots(&mut self) {
         let Some(current) = self.current_slot() else { return };
+        self.close_sync(current);
         // After a long sleep only the duties that are still kept can be accounted for.
         let kept = current.saturating_sub(2 * self.spec.preset.slots_per_epoch);
         self.next_close = self.next_close.max(kept);

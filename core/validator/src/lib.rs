@@ -1,4 +1,4 @@
-//! The validator's side of the protocol: when to propose, attest and aggregate, what to sign, and what never to sign.
+//! The validator's side of the protocol: when to propose, attest, aggregate and vote in the sync committee, what to sign, and what never to sign.
 //!
 //! ```text
 //!   Tick, Head, Answer ──▶ Duties::handle ──▶ poll: Ask(RequestId, …) ──▶ node or signer ──▶ Answer(RequestId, …)
@@ -19,14 +19,15 @@ pub mod rules;
 mod schedule;
 mod selection;
 mod signing;
+mod sync_committee;
 #[cfg(test)]
 mod tests;
 mod traffic;
 
 pub use duties::{Config, Duties, Genesis};
-pub use selection::{compute_subnet_for_attestation, is_aggregator};
+pub use selection::{compute_subnet_for_attestation, is_aggregator, is_sync_committee_aggregator};
 pub use signing::{Domains, Message, SigningRequest};
 pub use traffic::{
     Answer, Ask, AttesterDuty, Done, Due, Duty, Input, KeyInfo, Missed, Output, ProposerDuty, RequestId,
-    Subscription,
+    Subscription, SyncDuty, SyncSubscription,
 };

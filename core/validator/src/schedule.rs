@@ -88,11 +88,11 @@ impl Duties {
         self.keys.iter().filter(move |(_, place)| !active(place)).map(|(key, _)| *key)
     }
 
-    fn active_indices(&self) -> Vec<ValidatorIndex> {
+    pub(crate) fn active_indices(&self) -> Vec<ValidatorIndex> {
         self.keys.values().flatten().filter(|(_, active)| *active).map(|(index, _)| *index).collect()
     }
 
-    fn is_ours(&self, pubkey: &BlsPubkey, index: ValidatorIndex) -> bool {
+    pub(crate) fn is_ours(&self, pubkey: &BlsPubkey, index: ValidatorIndex) -> bool {
         matches!(self.keys.get(pubkey), Some(Some((ours, _))) if *ours == index)
     }
 
@@ -186,6 +186,7 @@ impl Duties {
             for duties in self.epochs.values_mut() {
                 duties.attesters.stale = true;
             }
+            self.sync.refresh();
         }
         let slot = self.current_slot().unwrap_or_default();
         let next_epoch = self.start_of((slot.epoch(self.spec) + 1).start_slot(self.spec));
@@ -196,6 +197,7 @@ impl Duties {
     pub(crate) fn head(&mut self, slot: Slot, previous: Root, current: Root) {
         self.head_slot = Some(slot);
         let epoch = slot.epoch(self.spec);
+        self.sync_ground(epoch, current);
         if let Some(duties) = self.epochs.get_mut(&epoch) {
             duties.attesters.name(previous);
             duties.proposers.name(current);

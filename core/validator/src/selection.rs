@@ -1,16 +1,32 @@
 //! Who aggregates, and on which subnet a committee speaks.
 
 use crypto::hash;
-use types::constants::TARGET_AGGREGATORS_PER_COMMITTEE;
+use types::constants::{
+    SYNC_COMMITTEE_SUBNET_COUNT, TARGET_AGGREGATORS_PER_COMMITTEE, TARGET_AGGREGATORS_PER_SYNC_SUBCOMMITTEE,
+};
 use types::{BlsSignature, CommitteeIndex, Slot, Spec};
 
 /// [`is_aggregator`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/validator.md#aggregation-selection),
 /// for a committee of `committee_length` members.
 pub fn is_aggregator(committee_length: u64, slot_signature: &BlsSignature) -> bool {
-    let modulo = (committee_length / TARGET_AGGREGATORS_PER_COMMITTEE).max(1);
-    let digest = hash(&slot_signature.0);
+    is_drawn(committee_length / TARGET_AGGREGATORS_PER_COMMITTEE, slot_signature)
+}
+
+/// [`is_sync_committee_aggregator`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/validator.md#aggregation-selection).
+pub fn is_sync_committee_aggregator(spec: &Spec, signature: &BlsSignature) -> bool {
+    is_drawn(sync_subcommittee_size(spec) / TARGET_AGGREGATORS_PER_SYNC_SUBCOMMITTEE, signature)
+}
+
+/// Members of a subcommittee of the sync committee.
+pub(crate) fn sync_subcommittee_size(spec: &Spec) -> u64 {
+    spec.preset.sync_committee_size / SYNC_COMMITTEE_SUBNET_COUNT
+}
+
+/// One signature in so many; at least one in one.
+fn is_drawn(modulo: u64, signature: &BlsSignature) -> bool {
+    let digest = hash(&signature.0);
     let number = u64::from_le_bytes(digest[..8].try_into().expect("8 of 32 bytes"));
-    number % modulo == 0
+    number % modulo.max(1) == 0
 }
 
 /// [`compute_subnet_for_attestation`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/validator.md#broadcast-attestation).
@@ -40,6 +56,14 @@ mod tests {
         assert!(count(2048) < 12, "{}", count(2048));
         // sha256(96 zero bytes) starts with 2ea9ab91…, a number with remainder 0x2e % 2 = 0.
         assert!(is_aggregator(32, &BlsSignature::ZERO));
+    }
+
+    #[test]
+    fn one_member_of_the_sync_committee_in_eight_aggregates_and_of_a_small_one_each() {
+        let signatures: Vec<BlsSignature> = (0..=255u8).map(|byte| ssz::FixedBytes([byte; 96])).collect();
+        let count = |spec| signatures.iter().filter(|of| is_sync_committee_aggregator(spec, of)).count();
+        assert_eq!(count(Spec::minimal()), 256, "8 / 16 = 0: everyone");
+        assert!((16..64).contains(&count(Spec::mainnet())), "128 / 16 = 8");
     }
 
     #[test]

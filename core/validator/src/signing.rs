@@ -3,12 +3,13 @@
 use ssz::{Ctx, Ssz};
 use transition::misc::{compute_domain, compute_signing_root};
 use types::constants::{
-    DOMAIN_AGGREGATE_AND_PROOF, DOMAIN_BEACON_ATTESTER, DOMAIN_BEACON_PROPOSER, DOMAIN_RANDAO,
-    DOMAIN_SELECTION_PROOF, DOMAIN_VOLUNTARY_EXIT,
+    DOMAIN_AGGREGATE_AND_PROOF, DOMAIN_BEACON_ATTESTER, DOMAIN_BEACON_PROPOSER,
+    DOMAIN_CONTRIBUTION_AND_PROOF, DOMAIN_RANDAO, DOMAIN_SELECTION_PROOF, DOMAIN_SYNC_COMMITTEE,
+    DOMAIN_SYNC_COMMITTEE_SELECTION_PROOF, DOMAIN_VOLUNTARY_EXIT,
 };
 use types::{
-    AggregateAndProof, AttestationData, BeaconBlock, BlsPubkey, Domain, DomainType, Epoch, ForkName, Root,
-    Slot, Spec, VoluntaryExit,
+    AggregateAndProof, AttestationData, BeaconBlock, BlsPubkey, ContributionAndProof, Domain, DomainType,
+    Epoch, ForkName, Root, Slot, Spec, SyncAggregatorSelectionData, VoluntaryExit,
 };
 
 /// The kind of a message to sign, and what slashing protection has to know of it.
@@ -43,6 +44,21 @@ pub enum Message {
         /// The aggregate's slot.
         slot: Slot,
     },
+    /// A vote of the sync committee for a block.
+    SyncMessage {
+        /// The slot voted in.
+        slot: Slot,
+    },
+    /// The proof of being an aggregator of the sync committee.
+    SyncSelectionProof {
+        /// The slot signed.
+        slot: Slot,
+    },
+    /// A contribution of the sync committee with its proof.
+    ContributionAndProof {
+        /// The contribution's slot.
+        slot: Slot,
+    },
     /// A wish to leave.
     VoluntaryExit {
         /// The first epoch in which it holds.
@@ -59,6 +75,9 @@ impl Message {
             Self::Randao { .. } => "randao",
             Self::SelectionProof { .. } => "selection_proof",
             Self::AggregateAndProof { .. } => "aggregate_and_proof",
+            Self::SyncMessage { .. } => "sync_committee_message",
+            Self::SyncSelectionProof { .. } => "sync_committee_selection_proof",
+            Self::ContributionAndProof { .. } => "contribution_and_proof",
             Self::VoluntaryExit { .. } => "voluntary_exit",
         }
     }
@@ -141,6 +160,41 @@ impl Domains {
         let object = (aggregate_and_proof, self.spec.ctx_at_slot(slot));
         let domain = (DOMAIN_AGGREGATE_AND_PROOF, slot.epoch(self.spec));
         self.request(pubkey, Message::AggregateAndProof { slot }, object, domain)
+    }
+
+    /// [`get_sync_committee_message`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/validator.md#prepare-sync-committee-message).
+    pub fn get_sync_committee_message_signature(
+        &self,
+        pubkey: BlsPubkey,
+        slot: Slot,
+        block_root: &Root,
+    ) -> SigningRequest {
+        let domain = (DOMAIN_SYNC_COMMITTEE, slot.epoch(self.spec));
+        self.request(pubkey, Message::SyncMessage { slot }, (block_root, Ctx::PLAIN), domain)
+    }
+
+    /// [`get_sync_committee_selection_proof`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/validator.md#aggregation-selection).
+    pub fn get_sync_committee_selection_proof(
+        &self,
+        pubkey: BlsPubkey,
+        slot: Slot,
+        subcommittee_index: u64,
+    ) -> SigningRequest {
+        let data = SyncAggregatorSelectionData { slot, subcommittee_index };
+        let domain = (DOMAIN_SYNC_COMMITTEE_SELECTION_PROOF, slot.epoch(self.spec));
+        self.request(pubkey, Message::SyncSelectionProof { slot }, (&data, Ctx::PLAIN), domain)
+    }
+
+    /// [`get_contribution_and_proof_signature`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/validator.md#broadcast-sync-committee-contribution).
+    pub fn get_contribution_and_proof_signature(
+        &self,
+        pubkey: BlsPubkey,
+        contribution_and_proof: &ContributionAndProof,
+    ) -> SigningRequest {
+        let slot = contribution_and_proof.contribution.slot;
+        let object = (contribution_and_proof, self.spec.ctx_at_slot(slot));
+        let domain = (DOMAIN_CONTRIBUTION_AND_PROOF, slot.epoch(self.spec));
+        self.request(pubkey, Message::ContributionAndProof { slot }, object, domain)
     }
 
     /// The signature of a

@@ -6,3 +6,4 @@ mod failing;
 mod harness;
 mod proposing;
 mod refetching;
+mod sync_committee;

@@ -2,7 +2,8 @@
 
 use types::{
     Attestation, AttestationData, BeaconBlock, BlsPubkey, BlsSignature, CommitteeIndex, Epoch, Root,
-    SignedAggregateAndProof, SignedBeaconBlock, Slot, ValidatorIndex,
+    SignedAggregateAndProof, SignedBeaconBlock, SignedContributionAndProof, Slot, SyncCommitteeContribution,
+    SyncCommitteeMessage, ValidatorIndex,
 };
 
 use crate::SigningRequest;
@@ -61,6 +62,28 @@ pub struct Subscription {
     pub is_aggregator: bool,
 }
 
+/// A place, or several, in the sync committee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncDuty {
+    /// The member's key.
+    pub pubkey: BlsPubkey,
+    /// The member.
+    pub validator_index: ValidatorIndex,
+    /// Its places in the committee.
+    pub places: Vec<u64>,
+}
+
+/// A wish to hear the subnets of a member of the sync committee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncSubscription {
+    /// The member.
+    pub validator_index: ValidatorIndex,
+    /// Its places in the committee.
+    pub places: Vec<u64>,
+    /// The first epoch in which it is no member any more.
+    pub until: Epoch,
+}
+
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -92,6 +115,12 @@ pub enum Answer {
     ProposerDuties(Root, Vec<ProposerDuty>),
     /// To [`Ask::AttesterDuties`], and the root that they depend on.
     AttesterDuties(Root, Vec<AttesterDuty>),
+    /// To [`Ask::SyncDuties`]: those of the validators that are members.
+    SyncDuties(Vec<SyncDuty>),
+    /// To [`Ask::HeadRoot`].
+    HeadRoot(Root),
+    /// To [`Ask::Contribution`].
+    Contribution(Box<SyncCommitteeContribution>),
     /// To [`Ask::AttestationData`].
     AttestationData(AttestationData),
     /// To [`Ask::Block`].
@@ -100,7 +129,7 @@ pub enum Answer {
     Aggregate(Box<Attestation>),
     /// To [`Ask::Sign`]: one result for each request, in order; an error says in plain words why not.
     Signed(Vec<Result<BlsSignature, String>>),
-    /// To the publications and [`Ask::Subscribe`]: the items, by place, that were refused, and why.
+    /// To the publications and subscriptions: the items, by place, that were refused, and why.
     Published(Vec<(usize, String)>),
 }
 
@@ -113,6 +142,14 @@ pub enum Ask {
     ProposerDuties(Epoch),
     /// When do these validators attest in this epoch?
     AttesterDuties(Epoch, Vec<ValidatorIndex>),
+    /// Which of these validators are in the sync committee of this epoch?
+    SyncDuties(Epoch, Vec<ValidatorIndex>),
+    /// Prepare the subnets of these members of the sync committee.
+    SubscribeSync(Vec<SyncSubscription>),
+    /// Which block is the head, in this slot?
+    HeadRoot(Slot),
+    /// The best contribution of a subcommittee of the sync committee for a block.
+    Contribution(Slot, u64, Root),
     /// Prepare the subnets of these committees.
     Subscribe(Vec<Subscription>),
     /// What is to be attested in this slot? The committee index asked for is 0.
@@ -136,6 +173,10 @@ pub enum Ask {
     PublishAttestations(Vec<Attestation>),
     /// Publish aggregates.
     PublishAggregates(Vec<SignedAggregateAndProof>),
+    /// Publish votes of the sync committee.
+    PublishSyncMessages(Vec<SyncCommitteeMessage>),
+    /// Publish contributions.
+    PublishContributions(Vec<SignedContributionAndProof>),
 }
 
 /// What the machine wants or tells.
@@ -158,8 +199,14 @@ pub enum Duty {
     Attestation(Slot),
     /// To aggregate.
     Aggregate(Slot),
+    /// To vote in the sync committee.
+    SyncMessage(Slot),
+    /// To contribute the votes of a subcommittee.
+    Contribution(Slot),
     /// Attestations of a whole epoch, where nobody learned in which slots they were due.
     Epoch(Epoch),
+    /// Votes of a whole period of the sync committee up to some slot, since nobody learned before whose they were.
+    SyncPeriod(u64),
 }
 
 impl std::fmt::Display for Duty {
@@ -168,6 +215,9 @@ impl std::fmt::Display for Duty {
             Self::Block(slot) => write!(f, "block of slot {slot}"),
             Self::Attestation(slot) => write!(f, "attestation of slot {slot}"),
             Self::Aggregate(slot) => write!(f, "aggregate of slot {slot}"),
+            Self::SyncMessage(slot) => write!(f, "sync committee message of slot {slot}"),
+            Self::Contribution(slot) => write!(f, "sync committee contribution of slot {slot}"),
+            Self::SyncPeriod(period) => write!(f, "sync committee messages of period {period}"),
             Self::Epoch(epoch) => write!(f, "attestations of epoch {epoch}"),
         }
     }
@@ -193,6 +243,10 @@ pub struct Due {
     pub attestations: usize,
     /// Aggregates to make.
     pub aggregates: usize,
+    /// Votes of the sync committee to cast.
+    pub sync_messages: usize,
+    /// Contributions of the sync committee to make.
+    pub contributions: usize,
 }
 
 /// Duties missed.

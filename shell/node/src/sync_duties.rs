@@ -71,7 +71,9 @@ fn state_for(view: &View) -> Answer<Arc<BeaconState>> {
     let period = compute_sync_committee_period(spec, now);
     if spec.fork_name_at_epoch(now) < ForkName::Altair {
         let first = spec.fork_epoch(ForkName::Altair);
-        return Err(ApiError::unavailable(format!("the first sync committee is drawn when epoch {first} begins")));
+        return Err(ApiError::unavailable(format!(
+            "the first sync committee is drawn when epoch {first} begins"
+        )));
     }
     let is_ready = |state: &&Arc<BeaconState>| {
         let known = compute_sync_committee_period(spec, state.slot.epoch(spec));

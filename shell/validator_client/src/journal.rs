@@ -13,6 +13,8 @@ struct Tally {
     blocks: usize,
     attestations: usize,
     aggregates: usize,
+    sync_messages: usize,
+    contributions: usize,
     /// The block proposed, and the one voted for.
     proposed: Option<Root>,
     voted: Option<Root>,
@@ -33,7 +35,14 @@ impl Journal {
     }
 
     pub(crate) fn done(&mut self, done: &Done) {
-        let (Duty::Block(slot) | Duty::Attestation(slot) | Duty::Aggregate(slot)) = done.duty else { return };
+        let (Duty::Block(slot)
+        | Duty::Attestation(slot)
+        | Duty::Aggregate(slot)
+        | Duty::SyncMessage(slot)
+        | Duty::Contribution(slot)) = done.duty
+        else {
+            return;
+        };
         if slot < self.next {
             tracing::info!("slot {slot}: late: {} done by {}", done.duty, names(&done.validators));
             return;
@@ -50,7 +59,12 @@ impl Journal {
                 tally.voted = Some(done.root);
             }
             Duty::Aggregate(_) => tally.aggregates += count,
-            Duty::Epoch(_) => {}
+            Duty::SyncMessage(_) => {
+                tally.sync_messages += count;
+                tally.voted.get_or_insert(done.root);
+            }
+            Duty::Contribution(_) => tally.contributions += count,
+            Duty::Epoch(_) | Duty::SyncPeriod(_) => {}
         }
     }
 
@@ -79,7 +93,9 @@ impl Journal {
 
 fn slot_line(spec: &Spec, slot: Slot, tally: &Tally, due: Due) -> String {
     let mut line = format!("slot {slot} (epoch {}): ", slot.epoch(spec));
-    if due == Due::default() && tally.blocks + tally.attestations + tally.aggregates == 0 {
+    let done =
+        tally.blocks + tally.attestations + tally.aggregates + tally.sync_messages + tally.contributions;
+    if due == Due::default() && done == 0 {
         line.push_str("nothing due");
         return line;
     }
@@ -93,6 +109,8 @@ fn slot_line(spec: &Spec, slot: Slot, tally: &Tally, due: Due) -> String {
     part("proposed", tally.blocks, due.blocks, tally.proposed);
     part("attested", tally.attestations, due.attestations, None);
     part("aggregated", tally.aggregates, due.aggregates, None);
+    part("synced", tally.sync_messages, due.sync_messages, None);
+    part("contributed", tally.contributions, due.contributions, None);
     if let Some(root) = tally.voted.filter(|root| tally.proposed != Some(*root)) {
         parts.push(format!("head {root}"));
     }
@@ -124,11 +142,11 @@ mod tests {
     #[test]
     fn a_slots_line_says_what_of_the_due_was_done() {
         let spec = Spec::minimal();
-        let due = Due { blocks: 1, attestations: 3, aggregates: 0 };
+        let due = Due { blocks: 1, attestations: 3, sync_messages: 4, ..Due::default() };
         let root = Root::from([0xab; 32]);
-        let tally = Tally { attestations: 2, voted: Some(root), ..Tally::default() };
+        let tally = Tally { attestations: 2, sync_messages: 4, voted: Some(root), ..Tally::default() };
         let line = slot_line(spec, Slot(17), &tally, due);
-        assert_eq!(line, format!("slot 17 (epoch 2): proposed 0/1, attested 2/3, head {root}"));
+        assert_eq!(line, format!("slot 17 (epoch 2): proposed 0/1, attested 2/3, synced 4/4, head {root}"));
         let line = slot_line(spec, Slot(3), &Tally::default(), Due::default());
         assert_eq!(line, "slot 3 (epoch 0): nothing due");
     }

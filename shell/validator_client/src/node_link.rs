@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use api::{Client, ClientError, CommitteeSubscription};
 use types::{BlsPubkey, Spec};
-use validator::{Answer, Ask, AttesterDuty, KeyInfo, ProposerDuty, SigningRequest, Subscription};
+use validator::{
+    Answer, Ask, AttesterDuty, KeyInfo, ProposerDuty, SigningRequest, Subscription, SyncDuty,
+    SyncSubscription,
+};
 
 use crate::signer::Signer;
 
@@ -50,9 +53,11 @@ impl NodeLink {
     pub(crate) async fn answer(&self, ask: Ask) -> Result<Answer, String> {
         let result = match ask {
             Ask::Sign(requests) => return self.sign(requests).await,
-            Ask::PublishBlock(_) | Ask::PublishAttestations(_) | Ask::PublishAggregates(_) => {
-                return self.publish(&ask).await;
-            }
+            Ask::PublishBlock(_)
+            | Ask::PublishAttestations(_)
+            | Ask::PublishAggregates(_)
+            | Ask::PublishSyncMessages(_)
+            | Ask::PublishContributions(_) => return self.publish(&ask).await,
             question => self.ask(question).await,
         };
         self.note(result.as_ref().err());
@@ -87,9 +92,25 @@ impl NodeLink {
             Ask::Aggregate(slot, index, root) => {
                 Answer::Aggregate(Box::new(client.aggregate_attestation(spec, slot, index, root).await?))
             }
-            Ask::Sign(_) | Ask::PublishBlock(_) | Ask::PublishAttestations(_) | Ask::PublishAggregates(_) => {
-                unreachable!("the caller sent these elsewhere")
+            Ask::SyncDuties(epoch, indices) => {
+                let duties = client.sync_duties(epoch, &indices).await?;
+                Answer::SyncDuties(duties.into_iter().map(sync_duty).collect())
             }
+            Ask::SubscribeSync(subscriptions) => {
+                let all: Vec<_> = subscriptions.into_iter().map(sync_subscription).collect();
+                client.prepare_sync_committee_subnets(&all).await?;
+                Answer::Published(Vec::new())
+            }
+            Ask::HeadRoot(_) => Answer::HeadRoot(client.head_root().await?),
+            Ask::Contribution(slot, part, root) => {
+                Answer::Contribution(Box::new(client.sync_contribution(spec, slot, part, root).await?))
+            }
+            Ask::Sign(_)
+            | Ask::PublishBlock(_)
+            | Ask::PublishAttestations(_)
+            | Ask::PublishAggregates(_)
+            | Ask::PublishSyncMessages(_)
+            | Ask::PublishContributions(_) => unreachable!("the caller sent these elsewhere"),
         })
     }
 
@@ -140,6 +161,8 @@ impl NodeLink {
             Ask::PublishBlock(block) => self.client.publish_block(self.spec, block).await,
             Ask::PublishAttestations(all) => self.client.submit_attestations(self.spec, all).await,
             Ask::PublishAggregates(all) => self.client.submit_aggregates(self.spec, all).await,
+            Ask::PublishSyncMessages(all) => self.client.submit_sync_messages(self.spec, all).await,
+            Ask::PublishContributions(all) => self.client.submit_contributions(self.spec, all).await,
             _ => unreachable!("the caller sends publications only"),
         }
     }
@@ -159,6 +182,15 @@ fn attester_duty(duty: &api::AttesterDuty) -> AttesterDuty {
         validator_committee_index: duty.validator_committee_index,
         slot: duty.slot,
     }
+}
+
+fn sync_duty(duty: api::SyncDuty) -> SyncDuty {
+    SyncDuty { pubkey: duty.pubkey, validator_index: duty.validator_index, places: duty.places }
+}
+
+fn sync_subscription(wish: SyncSubscription) -> api::SyncSubscription {
+    let SyncSubscription { validator_index, places, until } = wish;
+    api::SyncSubscription { validator_index, places, until_epoch: until }
 }
 
 fn subscription(subscription: &Subscription) -> CommitteeSubscription {

@@ -47,7 +47,12 @@ fn line(request: &SigningRequest) -> String {
     fields.insert("kind".into(), request.message.kind().into());
     let mut number = |name: &str, value: u64| fields.insert(name.into(), value.into());
     match request.message {
-        Message::Block { slot } | Message::SelectionProof { slot } | Message::AggregateAndProof { slot } => {
+        Message::Block { slot }
+        | Message::SelectionProof { slot }
+        | Message::AggregateAndProof { slot }
+        | Message::SyncMessage { slot }
+        | Message::SyncSelectionProof { slot }
+        | Message::ContributionAndProof { slot } => {
             number("slot", slot.0);
         }
         Message::Attestation { slot, source, target } => {

@@ -69,6 +69,9 @@ impl Signer {
                 Message::Randao { .. }
                 | Message::SelectionProof { .. }
                 | Message::AggregateAndProof { .. }
+                | Message::SyncMessage { .. }
+                | Message::SyncSelectionProof { .. }
+                | Message::ContributionAndProof { .. }
                 | Message::VoluntaryExit { .. } => return Ok(()),
             };
             verdict.map(|_| ()).map_err(|refusal| format!("slashing protection refuses: {refusal}"))

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use keys::{Interchange, SignedAttestation, SignedBlock, SigningHistory};
 use support::{MiniChain, Node, OldNode, RunningClient, config, eventually, signed_lines};
-use types::{BlsPubkey, Epoch, Root, Slot};
+use types::{BlsPubkey, Epoch, Root, Slot, ValidatorIndex};
 use validator_client::History;
 
 /// Runs a client until the node has seen an epoch of it.
@@ -67,6 +67,71 @@ async fn all_duties_of_an_epoch_are_done_with_valid_signatures_that_are_recorded
     for kind in ["block", "randao", "selection_proof", "aggregate_and_proof"] {
         assert!(!signed_lines(&config, kind).is_empty(), "no line of a {kind}");
     }
+}
+
+/// Slots of which each validator voted once in the sync committee; panics where one voted twice.
+fn synced_slots(chain: &MiniChain) -> Vec<Slot> {
+    let seen = chain.seen();
+    let mut voters: BTreeMap<Slot, BTreeSet<ValidatorIndex>> = BTreeMap::new();
+    for message in &seen.sync.messages {
+        let is_first = voters.entry(message.slot).or_default().insert(message.validator_index);
+        assert!(is_first, "two votes: {message:?}");
+    }
+    let all = chain.genesis.validators.len();
+    voters.into_iter().filter(|(_, voters)| voters.len() == all).map(|(slot, _)| slot).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_altair_is_at_genesis_members_of_the_sync_committee_vote_and_contribute_in_every_slot() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start_with(2000, 8, "ALTAIR_FORK_EPOCH: 0\n").await;
+    let chain = &node.chain;
+    let config = config(chain, node.url(), &folder.path().join("data"));
+    let client = RunningClient::start(config.clone());
+    eventually("votes of all members in four slots", || synced_slots(chain).len() >= 4).await;
+    eventually("contributions to all subcommittees in three slots", || {
+        let seen = chain.seen();
+        let of = |signed: &types::SignedContributionAndProof| {
+            (signed.message.contribution.slot, signed.message.contribution.subcommittee_index)
+        };
+        seen.sync.contributions.iter().map(of).collect::<BTreeSet<_>>().len() >= 12
+    })
+    .await;
+    let full = |block: &types::SignedBeaconBlock| {
+        let bits = &block.message.body.sync_aggregate.sync_committee_bits;
+        bits.count_ones() == bits.len()
+    };
+    eventually("blocks that count everyone", || chain.seen().blocks.iter().filter(|of| full(of)).count() >= 3)
+        .await;
+    client.stop().await.unwrap();
+    assert!(chain.seen().refused.is_empty(), "{:?}", chain.seen().refused);
+    assert!(chain.seen().sync.subscriptions >= 8);
+    assert_nothing_slashable(&config);
+    for kind in ["sync_committee_message", "sync_committee_selection_proof", "contribution_and_proof"] {
+        assert!(!signed_lines(&config, kind).is_empty(), "no line of a {kind}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_crosses_into_altair_has_blocks_and_votes_with_the_domains_of_each_fork() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start_with(1500, 8, "ALTAIR_FORK_EPOCH: 1\n").await;
+    let chain = &node.chain;
+    let config = config(chain, node.url(), &folder.path().join("data"));
+    let client = RunningClient::start(config.clone());
+    eventually("votes of the sync committee after the fork", || synced_slots(chain).len() >= 3).await;
+    eventually("a vote for the fork's epoch", || {
+        chain.seen().votes.iter().any(|(_, vote)| vote.data.target.epoch == Epoch(1))
+    })
+    .await;
+    client.stop().await.unwrap();
+    let seen = chain.seen();
+    assert!(seen.refused.is_empty(), "{:?}", seen.refused);
+    assert!(seen.sync.messages.iter().all(|message| message.slot >= Slot(8)), "votes before the fork");
+    let slots: Vec<Slot> = seen.blocks.iter().map(|block| block.message.slot).collect();
+    assert!(slots.contains(&Slot(7)) && slots.iter().any(|slot| *slot > Slot(8)), "{slots:?}");
+    drop(seen);
+    assert_nothing_slashable(&config);
 }
 
 #[tokio::test(flavor = "multi_thread")]

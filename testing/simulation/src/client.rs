@@ -38,6 +38,8 @@ impl World {
                         Duty::Block(_) => "block",
                         Duty::Attestation(_) => "attestation",
                         Duty::Aggregate(_) => "aggregate",
+                        Duty::SyncMessage(_) | Duty::SyncPeriod(_) => "sync message",
+                        Duty::Contribution(_) => "contribution",
                         Duty::Epoch(_) => "epoch",
                     };
                     *self.missed.entry(format!("{kind}: {}", missed.why)).or_default() += count;
@@ -184,6 +186,12 @@ fn sort(ask: Ask) -> Asked {
         Ask::PublishAggregates(items) => {
             Command::PublishAggregates(items.into_iter().map(Into::into).collect())
         }
+        Ask::PublishSyncMessages(items) => {
+            Command::PublishSyncMessages(items.into_iter().map(Into::into).collect())
+        }
+        Ask::PublishContributions(items) => {
+            Command::PublishContributions(items.into_iter().map(Into::into).collect())
+        }
         other => return Asked::Read(other),
     })
 }
@@ -224,11 +232,16 @@ fn read(view: &View, ask: Ask) -> Result<Answer, String> {
         Ask::AttestationData(slot) => {
             Ok(Answer::AttestationData(view.attestation_data(slot, CommitteeIndex(0)).map_err(text)?))
         }
+        Ask::HeadRoot(_) => Ok(Answer::HeadRoot(view.head.root)),
+        Ask::Contribution(slot, part, root) => {
+            let found = view.pools.sync_votes.contribution(view.spec, slot, root, part);
+            Ok(Answer::Contribution(Box::new(found.ok_or("there is no such vote")?)))
+        }
         Ask::Aggregate(slot, _, root) => {
             let aggregate = view.aggregate(slot, root).ok_or("there is no such attestation")?;
             Ok(Answer::Aggregate(Box::new(aggregate)))
         }
-        Ask::Subscribe(_) => Ok(Answer::Published(Vec::new())),
+        Ask::Subscribe(_) | Ask::SubscribeSync(_) => Ok(Answer::Published(Vec::new())),
         _ => Err("this is no question to a view".to_owned()),
     }
 }

@@ -3,12 +3,12 @@
 use ssz::{Ctx, SszExt};
 use types::{
     AttestationData, BeaconBlock, Bits, BlsPubkey, BlsSignature, Checkpoint, CommitteeIndex, Epoch, Root,
-    Slot, Spec, Time, ValidatorIndex,
+    Slot, Spec, SyncCommitteeContribution, Time, ValidatorIndex,
 };
 
 use crate::{
     Answer, Ask, AttesterDuty, Config, Done, Duties, Duty, Genesis, Input, KeyInfo, Message, Missed, Output,
-    ProposerDuty, RequestId, SigningRequest,
+    ProposerDuty, RequestId, SigningRequest, SyncDuty,
 };
 
 pub(crate) const GENESIS_MS: u64 = 1_000_000;
@@ -50,10 +50,21 @@ fn usual_slot(epoch: Epoch, index: u64) -> Slot {
 impl Play {
     /// A machine with so many keys, a second before genesis.
     pub(crate) fn new(keys: u64) -> Self {
+        Self::with_spec(keys, Spec::minimal())
+    }
+
+    /// The same where the fork to Altair is at an epoch.
+    pub(crate) fn with_altair(keys: u64, epoch: u64) -> Self {
+        let yaml =
+            format!("PRESET_BASE: 'minimal'\nSLOT_DURATION_MS: {SLOT_MS}\nALTAIR_FORK_EPOCH: {epoch}\n");
+        Self::with_spec(keys, Spec::from_yaml(&yaml, None).unwrap())
+    }
+
+    fn with_spec(keys: u64, spec: &'static Spec) -> Self {
         let config = Config { keys: (0..keys).map(key).collect(), graffiti: root(7) };
         let genesis = Genesis { time: Time(GENESIS_MS), validators_root: root(1) };
         Self {
-            duties: Duties::new(Spec::minimal(), genesis, config),
+            duties: Duties::new(spec, genesis, config),
             now: Time(GENESIS_MS - 1000),
             manner: Box::new(|_| None),
             hold: |_| false,
@@ -174,7 +185,15 @@ impl Play {
             Ask::Subscribe(_)
             | Ask::PublishBlock(_)
             | Ask::PublishAttestations(_)
-            | Ask::PublishAggregates(_) => Answer::Published(Vec::new()),
+            | Ask::PublishAggregates(_)
+            | Ask::SubscribeSync(_)
+            | Ask::PublishSyncMessages(_)
+            | Ask::PublishContributions(_) => Answer::Published(Vec::new()),
+            Ask::HeadRoot(_) => Answer::HeadRoot(root(9)),
+            Ask::SyncDuties(_, indices) => Answer::SyncDuties(indices.iter().map(sync_duty).collect()),
+            Ask::Contribution(slot, part, root) => {
+                Answer::Contribution(Box::new(contribution(*slot, *part, *root)))
+            }
         }
     }
 
@@ -205,6 +224,25 @@ impl Play {
     pub(crate) fn missed_of(&self, duty: Duty) -> Vec<(Vec<u64>, &str)> {
         let of = self.missed.iter().filter(|missed| missed.duty == duty);
         of.map(|missed| (missed.validators.iter().map(|of| of.0).collect(), missed.why.as_str())).collect()
+    }
+}
+
+/// Two places for each of the first sixteen validators: in subcommittee 0 or 1, and in 2 or 3.
+fn sync_duty(index: &ValidatorIndex) -> SyncDuty {
+    let places = vec![index.0 % 16, index.0 % 16 + 16];
+    SyncDuty { pubkey: key(index.0), validator_index: *index, places }
+}
+
+pub(crate) fn contribution(slot: Slot, part: u64, root: Root) -> SyncCommitteeContribution {
+    let mut aggregation_bits = Bits::zero(8);
+    aggregation_bits.set(3, true);
+    let signature = BlsSignature::ZERO;
+    SyncCommitteeContribution {
+        slot,
+        beacon_block_root: root,
+        subcommittee_index: part,
+        aggregation_bits,
+        signature,
     }
 }
 

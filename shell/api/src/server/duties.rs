@@ -133,7 +133,11 @@ pub async fn sync_subscriptions(State(backend): State<Shared>, body: Bytes) -> R
     let place = |item: &Value| {
         let text = item.as_str().ok_or_else(|| ApiError::bad_request("places are strings"))?;
         let place: u64 = parsed("sync_committee_indices", text)?;
-        if place < size { Ok(place) } else { Err(ApiError::bad_request(format!("there is no place {place}"))) }
+        if place < size {
+            Ok(place)
+        } else {
+            Err(ApiError::bad_request(format!("there is no place {place}")))
+        }
     };
     let subscription = |item: &Value| {
         let places = item.get("sync_committee_indices").and_then(Value::as_array);

@@ -37,7 +37,7 @@ impl Backend for MiniBackend {
         Genesis {
             genesis_time: genesis.genesis_time,
             genesis_validators_root: genesis.genesis_validators_root,
-            genesis_fork_version: genesis.fork.current_version,
+            genesis_fork_version: self.0.spec.config.genesis_fork_version,
         }
     }
     fn version(&self) -> String {

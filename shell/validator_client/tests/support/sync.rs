@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{Failure, SyncDuty};
 use crypto::{Signature, SignatureSet};
-use ssz::{Bits, Ctx, Ssz};
+use ssz::{Bits, Ssz};
 use transition::accessors::{get_domain, public_key, validator_index};
 use transition::misc::compute_signing_root;
 use types::constants::{
@@ -12,8 +12,8 @@ use types::constants::{
     G2_POINT_AT_INFINITY, SYNC_COMMITTEE_SUBNET_COUNT,
 };
 use types::{
-    BeaconState, BlsPubkey, BlsSignature, DomainType, Epoch, ForkName, Root, SignedContributionAndProof, Slot,
-    SyncAggregate, SyncAggregatorSelectionData, SyncCommitteeContribution, SyncCommitteeMessage,
+    BeaconState, BlsPubkey, BlsSignature, DomainType, Epoch, ForkName, Root, SignedContributionAndProof,
+    Slot, SyncAggregate, SyncAggregatorSelectionData, SyncCommitteeContribution, SyncCommitteeMessage,
     ValidatorIndex,
 };
 use validator::is_sync_committee_aggregator;
@@ -72,7 +72,7 @@ fn is_signed<T: Ssz>(
 ) -> bool {
     let key = |pubkey| public_key(state, validator_index(state, pubkey).unwrap()).unwrap();
     let domain = get_domain(state, domain, slot.epoch(state.spec()));
-    let message = compute_signing_root(object, Ctx::PLAIN, domain).0;
+    let message = compute_signing_root(object, state.ctx(), domain).0;
     SignatureSet { message, signature: signature.0, pubkeys: of.iter().map(key).collect() }.verify()
 }
 
@@ -136,7 +136,7 @@ fn votes(chain: &MiniChain, state: &BeaconState, slot: Slot, root: Root) -> BTre
 
 fn sum<'a>(signatures: impl Iterator<Item = &'a BlsSignature>) -> Option<BlsSignature> {
     let points: Vec<Signature> = signatures.map(|of| Signature::from_compressed(&of.0).unwrap()).collect();
-    crypto::aggregate(&points).map(|sum| BlsSignature::from(sum.compress()))
+    crypto::aggregate(&points).ok().map(|sum| BlsSignature::from(sum.compress()))
 }
 
 pub fn contribution(
