@@ -46,4 +46,4 @@ mod workers;
 pub use config::{BeaconConfig, NetworkFolder};
 pub use error::NodeError;
 pub use node::{BeaconNode, RunningNode};
-pub use status::{enr_fork_id, fork_digest_at};
+pub use status::fork_digest_at;

@@ -10,7 +10,7 @@ use crate::canonical;
 use crate::loads::Loads;
 use crate::status::fork_digest_at;
 
-/// Slots by which a peer's clock may run ahead of ours.
+/// Slots by which a peer's clock may differ from ours.
 const CLOCK_SLOTS: u64 = 1;
 
 /// Why a peer is of no use to us, nor we to it.
@@ -39,7 +39,11 @@ pub fn judge(
     status: &Status,
 ) -> Result<(), Irrelevant> {
     let spec = view.spec;
-    if digest != fork_digest_at(spec, view.genesis.validators_root, now.epoch(spec)) {
+    // At a fork's boundary a peer's clock may be on the other side of it.
+    let near = [now.saturating_sub(CLOCK_SLOTS), now, now + CLOCK_SLOTS];
+    let is_ours =
+        |slot: &Slot| digest == fork_digest_at(spec, view.genesis.validators_root, slot.epoch(spec));
+    if !near.iter().any(is_ours) {
         return Err(Irrelevant::ForkDigest);
     }
     if status.head_slot > now + CLOCK_SLOTS {

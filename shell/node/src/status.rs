@@ -1,9 +1,8 @@
-//! What the node says of its chain: Status messages, fork digests, and the `eth2` field of its record.
+//! What the node says of its chain: Status messages and fork digests.
 
 use chain::View;
 use sync::Status;
 use transition::misc::compute_fork_digest;
-use types::constants::FAR_FUTURE_EPOCH;
 use types::{Epoch, ForkDigest, Root, Slot, Spec};
 
 /// Bytes of a Status message.
@@ -12,19 +11,6 @@ const STATUS_LEN: usize = 84;
 /// The fork digest of an epoch.
 pub fn fork_digest_at(spec: &Spec, genesis_validators_root: Root, epoch: Epoch) -> ForkDigest {
     compute_fork_digest(spec, genesis_validators_root, epoch)
-}
-
-/// [`ENRForkID`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#eth2-field).
-pub fn enr_fork_id(spec: &Spec, genesis_validators_root: Root, epoch: Epoch) -> [u8; 16] {
-    let (version, next_epoch) = match spec.next_fork(epoch) {
-        Some(fork) => (spec.fork_version(fork), spec.fork_epoch(fork)),
-        None => (spec.compute_fork_version(epoch), FAR_FUTURE_EPOCH),
-    };
-    let mut bytes = [0; 16];
-    bytes[..4].copy_from_slice(&fork_digest_at(spec, genesis_validators_root, epoch).0);
-    bytes[4..8].copy_from_slice(&version.0);
-    bytes[8..].copy_from_slice(&next_epoch.0.to_le_bytes());
-    bytes
 }
 
 /// Our Status message.
@@ -59,13 +45,6 @@ pub fn read_status(bytes: &[u8]) -> Option<(ForkDigest, Status)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_unscheduled_fork_is_said_to_be_far_away() {
-        let id = enr_fork_id(Spec::minimal(), Root::ZERO, Epoch(3));
-        assert_eq!(id[4..8], Spec::minimal().config.genesis_fork_version.0);
-        assert_eq!(id[8..], [0xff; 8]);
-    }
 
     #[test]
     fn a_status_of_another_length_is_no_status() {

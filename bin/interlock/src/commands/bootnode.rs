@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use network::{Bootnode as Discovery, BootnodeConfig, load_or_create_key};
-use node::{NetworkFolder, enr_fork_id};
+use network::{Bootnode as Discovery, BootnodeConfig, ForkSchedule, load_or_create_key};
+use node::NetworkFolder;
 use types::Epoch;
 
 use crate::{logging, shutdown};
@@ -50,7 +50,7 @@ impl Bootnode {
             Some(folder) => {
                 let network = NetworkFolder::read(folder)?;
                 let root = network.genesis.genesis_validators_root;
-                (Some(enr_fork_id(network.spec, root, Epoch(0))), network.bootnodes)
+                (Some(ForkSchedule::new(network.spec, root).enr_fork_id(Epoch(0))), network.bootnodes)
             }
             None => (None, Vec::new()),
         };
