@@ -291,3 +291,60 @@ fn bundles_that_do_not_fit_together_are_refused() {
     let short = built(ForkName::Electra, 1, 1, vec![Bytes(vec![1; 131_071])]).unwrap_err().to_string();
     assert_eq!(short, "blobsBundle.blobs.0: a blob has 131072 bytes, found 131071");
 }
+
+/// Changes one place of a JSON value into something else.
+fn damage(random: &mut Random, value: &mut Value) {
+    let other = [
+        Value::Null,
+        json!(1),
+        json!(""),
+        json!("0x"),
+        json!("0x0"),
+        json!([]),
+        json!({}),
+        json!("0xzz"),
+        json!(true),
+    ];
+    let replace = |random: &mut Random| other[random.0.random_range(0..other.len())].clone();
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            let at = random.0.random_range(0..map.len());
+            damage(random, map.values_mut().nth(at).unwrap());
+        }
+        Value::Array(list) if !list.is_empty() && random.0.random_range(0..4) > 0 => {
+            let at = random.0.random_range(0..list.len());
+            damage(random, &mut list[at]);
+        }
+        Value::String(text) if text.len() > 3 && random.0.random_range(0..2) == 0 => {
+            text.truncate(random.0.random_range(0..text.len()));
+        }
+        other => *other = replace(random),
+    }
+}
+
+#[test]
+fn a_damaged_value_is_refused_or_is_written_as_what_was_read() {
+    let mut refused = 0;
+    let mut random = Random(ChaCha8Rng::seed_from_u64(77));
+    for round in 0..3000 {
+        let fork = FORKS[round % FORKS.len()];
+        let request = NewPayload {
+            fork,
+            payload: random.payload(fork),
+            versioned_hashes: Vec::new(),
+            parent_beacon_block_root: FixedBytes::ZERO,
+            execution_requests: random.requests(fork),
+        };
+        let mut params = codec::new_payload_to_params(&request);
+        damage(&mut random, &mut params);
+        match codec::new_payload_from_params(fork, params.as_array().map_or(&[], Vec::as_slice)) {
+            Ok(read) => {
+                let again = codec::new_payload_to_params(&read);
+                let again = codec::new_payload_from_params(fork, again.as_array().unwrap());
+                assert_eq!(again, Ok(read));
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 1000, "only {refused}");
+}
