@@ -28,6 +28,8 @@ impl MockEngine {
         match name {
             "engine_exchangeCapabilities" => return Ok(json!(method::capabilities())),
             "engine_getClientVersionV1" => return Ok(client_version()),
+            // It is deprecated, and what older clients want is that both say the same.
+            "engine_exchangeTransitionConfigurationV1" => return param(params, 0).cloned().map_err(invalid),
             "engine_getPayloadBodiesByRangeV1" => return self.bodies_by_range(params),
             _ => {}
         }

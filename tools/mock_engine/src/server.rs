@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use execution::JwtSecret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -28,6 +28,9 @@ pub struct MockServerConfig {
     pub listen: SocketAddr,
     /// The secret of the tokens; none asks for no token.
     pub secret: Option<JwtSecret>,
+    /// Where to serve the methods of the `eth_` family alone, to whoever asks: clients look up blocks there that have
+    /// no token, as for the merge. None does not listen.
+    pub rpc_listen: Option<SocketAddr>,
     /// The engine.
     pub engine: MockConfig,
     /// How it behaves. Its times are milliseconds since the server's start.
@@ -38,8 +41,9 @@ pub struct MockServerConfig {
 #[derive(Debug)]
 pub struct MockServer {
     address: SocketAddr,
+    rpc_address: Option<SocketAddr>,
     shared: Arc<Shared>,
-    task: JoinHandle<std::io::Result<()>>,
+    tasks: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
 #[derive(Debug)]
@@ -60,12 +64,14 @@ impl MockServer {
             engine: Mutex::new(MockEngine::new(config.engine, config.conduct)),
             start: Instant::now(),
         });
-        let router = Router::new()
-            .route("/", post(answer))
-            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-            .with_state(shared.clone());
-        let task = tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { address, shared, task })
+        let mut tasks = vec![serve(listener, post(answer), &shared)];
+        let mut rpc_address = None;
+        if let Some(listen) = config.rpc_listen {
+            let listener = TcpListener::bind(listen).await?;
+            rpc_address = Some(listener.local_addr()?);
+            tasks.push(serve(listener, post(answer_anyone), &shared));
+        }
+        Ok(Self { address, rpc_address, shared, tasks })
     }
 
     /// Where it listens.
@@ -73,7 +79,12 @@ impl MockServer {
         self.address
     }
 
-    /// The same as a URL.
+    /// Where it serves the `eth_` family to whoever asks, if anywhere.
+    pub fn rpc_address(&self) -> Option<SocketAddr> {
+        self.rpc_address
+    }
+
+    /// The address with the Engine API as a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -86,8 +97,22 @@ impl MockServer {
 
 impl Drop for MockServer {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
+}
+
+fn serve(
+    listener: TcpListener,
+    method: MethodRouter<Arc<Shared>>,
+    shared: &Arc<Shared>,
+) -> JoinHandle<std::io::Result<()>> {
+    let router = Router::new().route("/", method).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    let router = router.with_state(shared.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await })
+}
+
+async fn answer_anyone(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    respond_to(&shared, &body, |name| name.starts_with("eth_")).await
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -97,13 +122,23 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
         tracing::debug!("refused: {why}");
         return (StatusCode::UNAUTHORIZED, why).into_response();
     }
-    let request: Value = match serde_json::from_slice(&body) {
+    respond_to(&shared, &body, |_| true).await
+}
+
+async fn respond_to(shared: &Shared, body: &[u8], is_served: fn(&str) -> bool) -> Response {
+    let request: Value = match serde_json::from_slice(body) {
         Ok(request) => request,
         Err(error) => return respond(Value::Null, Err((-32700, format!("Parse error: {error}")))),
     };
     let (Some(name), Some(params)) = (request["method"].as_str(), params(&request)) else {
         return respond(request["id"].clone(), Err((-32600, "Invalid Request".to_owned())));
     };
+    if !is_served(name) {
+        return respond(
+            request["id"].clone(),
+            Err((-32601, format!("the method {name} is not served here"))),
+        );
+    }
     let (result, delay_ms) = {
         let mut engine = shared.engine.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = shared.start.elapsed().as_millis() as u64;

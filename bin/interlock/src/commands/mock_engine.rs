@@ -18,7 +18,7 @@ use crate::{logging, shutdown};
 ///
 /// It serves the Engine API on a port: keeps a tree of blocks, checks their hashes, builds payloads with withdrawals and
 /// blobs. It can be slow, syncing or wrong on request. The first line that it prints is its address and the hash of its
-/// first block.
+/// first block, the second that of the eth_ family's port, where there is one.
 #[derive(Args)]
 pub struct MockEngine {
     /// The address to listen on.
@@ -27,6 +27,9 @@ pub struct MockEngine {
     /// The port; 0 takes any free one.
     #[arg(long, value_name = "PORT", default_value_t = 8551)]
     http_port: u16,
+    /// Serve the methods of the eth_ family on this port too, without asking for a token; 0 takes any free one.
+    #[arg(long, value_name = "PORT")]
+    rpc_port: Option<u16>,
     /// The secret that it shares with the beacon node; drawn and written where the file is not there.
     #[arg(long, value_name = "FILE")]
     jwt_secret: PathBuf,
@@ -108,6 +111,7 @@ impl MockEngine {
         let config = MockServerConfig {
             listen,
             secret: Some(read_or_create_secret(&self.jwt_secret)?),
+            rpc_listen: self.rpc_port.map(|port| SocketAddr::new(self.listen_address, port)),
             engine: self.engine_config()?,
             conduct: Conduct {
                 delay_ms: self.delay,
@@ -121,6 +125,9 @@ impl MockEngine {
         let server = MockServer::start(config).await.with_context(|| format!("cannot listen on {listen}"))?;
         let genesis_hash = server.engine().genesis_hash();
         println!("{} {genesis_hash}", server.url());
+        if let Some(address) = server.rpc_address() {
+            println!("http://{address}");
+        }
         // An error would mean that nobody can ask for the end any more, which is one.
         let _ = stop.wait_for(|stop| *stop).await;
         Ok(())

@@ -22,7 +22,13 @@ fn secret(byte: u8) -> JwtSecret {
 
 async fn server(conduct: Conduct) -> MockServer {
     let listen = "127.0.0.1:0".parse().unwrap();
-    let config = MockServerConfig { listen, secret: Some(secret(1)), engine: MockConfig::default(), conduct };
+    let config = MockServerConfig {
+        listen,
+        secret: Some(secret(1)),
+        rpc_listen: None,
+        engine: MockConfig::default(),
+        conduct,
+    };
     MockServer::start(config).await.unwrap()
 }
 
@@ -104,4 +110,23 @@ async fn another_chain_id_is_said() {
     let engines = Engines::new(vec![client(&server, 1, None)], config);
     in_time(engines.check_due()).await;
     assert_eq!(engines.states()[0].1, EngineState::WrongChain);
+}
+
+#[tokio::test]
+async fn blocks_can_be_asked_for_without_a_token_on_a_port_of_their_own() {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let config = MockServerConfig {
+        listen,
+        secret: Some(secret(1)),
+        rpc_listen: Some(listen),
+        engine: MockConfig::default(),
+        conduct: Conduct::default(),
+    };
+    let server = MockServer::start(config).await.unwrap();
+    let url = format!("http://{}", server.rpc_address().unwrap());
+    let engine = Engine::new(RpcConfig { url, secret: None, timeout_ms_max: None });
+    let genesis = server.engine().genesis_hash();
+    assert_eq!(in_time(engine.latest_block()).await.unwrap().unwrap().hash, genesis);
+    let refused = in_time(engine.exchange_capabilities()).await.unwrap_err();
+    assert!(matches!(refused, EngineError::Refused { code: -32601, .. }), "{refused:?}");
 }

@@ -29,7 +29,8 @@ impl Tap {
     async fn start() -> Self {
         let engine = MockConfig { blobs_per_block: 1, ..MockConfig::default() };
         let listen = "127.0.0.1:0".parse().unwrap();
-        let config = MockServerConfig { listen, secret: None, engine, conduct: Conduct::default() };
+        let config =
+            MockServerConfig { listen, secret: None, rpc_listen: None, engine, conduct: Conduct::default() };
         let mock = MockServer::start(config).await.unwrap();
         let exchanges: Exchanges = Arc::default();
         let state = (mock.url(), reqwest::Client::new(), exchanges.clone());
