@@ -6,7 +6,7 @@ use fork_choice::AttestationFacts;
 use types::{Attestation, Ctx, Root, SszExt, ValidatorIndex};
 
 use crate::chain::Chain;
-use crate::gossip::AGGREGATE_KNOWN;
+use crate::gossip::{AGGREGATE_KNOWN, CONTRIBUTION_KNOWN};
 use crate::import::{Import, Source};
 use crate::incoming::{Candidate, Facts, Incoming, Origin};
 use crate::{CommandId, Event, GossipMessage, Output, PublishOutcome, Reply, Verdict};
@@ -36,7 +36,10 @@ impl Chain {
                     }
                 }
                 // All aggregators of a committee publish the same votes; the first has done what the others ask for.
-                (GossipMessage::Aggregate(_), Some(AGGREGATE_KNOWN)) => self.item_done(id, index, None),
+                (GossipMessage::Aggregate(_), Some(AGGREGATE_KNOWN))
+                | (GossipMessage::Contribution(_), Some(CONTRIBUTION_KNOWN)) => {
+                    self.item_done(id, index, None)
+                }
                 (_, Some(why)) => self.item_done(id, index, Some(why.to_string())),
             },
         }

@@ -321,3 +321,14 @@ fn messages_of_two_copies_under_verification_count_once() {
     assert!(matches!(follower.verdicts[&second], Verdict::Ignore(_)));
     assert_eq!(follower.chain.view().counters.attestations_verified, 1);
 }
+
+#[test]
+fn a_fork_begins_without_a_gap() {
+    let mut node = Node::of(support::spec_with("ALTAIR_FORK_EPOCH", 2));
+    for slot in 1..=34 {
+        node.live(slot);
+    }
+    assert_eq!(node.faults, Vec::<String>::new());
+    assert_eq!(node.chain.view().head.state.fork_name(), types::ForkName::Altair);
+    assert_eq!(node.finalized().epoch, epoch(2));
+}

@@ -16,6 +16,9 @@ use super::sync_committee::{
 use super::{Checked, Seen, is_current_slot};
 use crate::{Verdict, Why};
 
+/// The reason for ignoring a contribution whose votes are known.
+pub const CONTRIBUTION_KNOWN: Why = Why("already seen contribution for this data");
+
 /// A contribution that passed all rules but its signatures.
 #[derive(Clone, Debug)]
 pub struct CheckedContribution {
@@ -100,7 +103,7 @@ impl CheckedContribution {
     pub fn is_seen(&self, seen: &Seen) -> Option<Verdict> {
         let known = seen.sync_contribution_data.get(&self.data);
         if known.is_some_and(|known| known.iter().any(|bits| bits.is_superset(&self.bits))) {
-            return Some(Verdict::ignore("already seen contribution for this data"));
+            return Some(Verdict::Ignore(CONTRIBUTION_KNOWN));
         }
         let (slot, _, subcommittee) = self.data;
         seen.sync_contribution_aggregator_slots

@@ -34,7 +34,9 @@ pub use attestation::{
 pub use attester_slashing::{CheckedAttesterSlashing, validate_attester_slashing_gossip};
 pub use block::{CheckedBlock, PARENT_NOT_SEEN, validate_beacon_block_gossip};
 pub use bls_change::{CheckedBlsChange, validate_bls_to_execution_change_gossip};
-pub use contribution::{CheckedContribution, validate_sync_committee_contribution_and_proof_gossip};
+pub use contribution::{
+    CONTRIBUTION_KNOWN, CheckedContribution, validate_sync_committee_contribution_and_proof_gossip,
+};
 pub use proposer_slashing::{CheckedProposerSlashing, validate_proposer_slashing_gossip};
 pub use seen::Seen;
 pub use store::{BlockStore, KnownBlock};

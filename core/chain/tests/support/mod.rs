@@ -1,5 +1,6 @@
 //! A chain with everything that a shell gives it, done at once: jobs run inline, the disk is a few maps.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,15 +20,27 @@ use types::constants::{
 };
 use types::{
     AggregateAndProof, Attestation, BeaconBlock, BeaconState, Bits, BlsSignature, Checkpoint, CommitteeIndex,
-    Epoch, FixedBytes, Gwei, Root, SignedAggregateAndProof, SignedBeaconBlock, Slot, Spec, SszExt, Time,
-    ValidatorIndex,
+    Config, Epoch, FixedBytes, Gwei, Root, Settings, SignedAggregateAndProof, SignedBeaconBlock, Slot, Spec,
+    SszExt, Time, ValidatorIndex,
 };
 
 pub const VALIDATORS: u64 = 64;
 const GENESIS_TIME: u64 = 1_600_000_000;
 
+thread_local! {
+    /// The network of this test, which runs on a thread of its own.
+    static SPEC: Cell<&'static Spec> = Cell::new(Spec::minimal());
+}
+
 pub fn spec() -> &'static Spec {
-    Spec::minimal()
+    SPEC.get()
+}
+
+/// The minimal preset with another value for a key.
+pub fn spec_with(key: &str, value: u64) -> &'static Spec {
+    let mut settings = Settings::parse(Config::MINIMAL_YAML).unwrap();
+    settings.set(key, value);
+    Spec::from_settings(settings, None).unwrap()
 }
 
 pub fn genesis() -> Arc<BeaconState> {
@@ -111,6 +124,12 @@ pub struct Node {
 impl Node {
     pub fn new() -> Self {
         Self::begin(Start::Anchor { state: genesis(), block: None }, Disk::default(), at(0, 0))
+    }
+
+    /// The first node of a network with other rules than the minimal preset's.
+    pub fn of(spec: &'static Spec) -> Self {
+        SPEC.set(spec);
+        Self::new()
     }
 
     pub fn restarted(disk: Disk, now: Time) -> Self {

@@ -49,8 +49,17 @@ pub fn get_seed(state: &BeaconState, epoch: Epoch, domain_type: DomainType) -> [
 }
 
 /// [`get_domain`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_domain).
+///
+/// The specification asks a state about epochs up to its own. Messages of a fork's first slot are judged with a state
+/// from before it too: for epochs of a fork that the state has not reached, the schedule answers.
 pub fn get_domain(state: &BeaconState, domain_type: DomainType, epoch: Epoch) -> Domain {
-    let version =
-        if epoch < state.fork.epoch { state.fork.previous_version } else { state.fork.current_version };
+    let spec = state.spec();
+    let version = if epoch < state.fork.epoch {
+        state.fork.previous_version
+    } else if epoch > get_current_epoch(state) && spec.fork_name_at_epoch(epoch) > state.fork_name() {
+        spec.compute_fork_version(epoch)
+    } else {
+        state.fork.current_version
+    };
     compute_domain(domain_type, version, state.genesis_validators_root)
 }
