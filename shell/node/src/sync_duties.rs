@@ -89,3 +89,89 @@ fn state_for(view: &View) -> Answer<Arc<BeaconState>> {
     }
     advanced(view.head.state.clone(), now.start_slot(spec)).map_err(ApiError::internal)
 }
+
+#[cfg(test)]
+mod tests {
+    use keys::interop_secret_key;
+    use transition::genesis::{GenesisValidator, genesis_of_validators};
+    use types::{Gwei, Root, Slot, Spec};
+
+    use super::*;
+    use crate::fixture::World;
+
+    const ALL: std::ops::Range<u64> = 0..16;
+
+    fn spec(altair: u64) -> &'static Spec {
+        let yaml = format!("PRESET_BASE: 'minimal'\nCONFIG_NAME: 'test'\nALTAIR_FORK_EPOCH: {altair}\n");
+        Spec::from_yaml(&yaml, None).unwrap()
+    }
+
+    /// What readers see of a network where the head is still the genesis block in this slot.
+    fn view(spec: &'static Spec, slot: u64) -> View {
+        let validator = |index| GenesisValidator {
+            pubkey: BlsPubkey::from(interop_secret_key(index).public_key().compress()),
+            withdrawal_credentials: Root::ZERO,
+            amount: Gwei(spec.preset.max_effective_balance),
+        };
+        let validators: Vec<_> = ALL.map(validator).collect();
+        let state = genesis_of_validators(spec, &validators, 1_600_000_000, Root::ZERO).unwrap();
+        let mut view = (*World::new().view()).clone();
+        (view.spec, view.current_slot) = (spec, Slot(slot));
+        (view.head.state, view.head.advanced) = (Arc::new(state), None);
+        view
+    }
+
+    fn all() -> Vec<ValidatorIndex> {
+        // The last one is not in the registry.
+        (ALL.start..=ALL.end).map(ValidatorIndex).collect()
+    }
+
+    #[test]
+    fn each_place_of_the_committee_is_somebodys_duty_and_the_places_agree_with_the_members() {
+        let view = view(spec(0), 3);
+        let members = sync_committee(&view.head.state, Epoch(0)).unwrap();
+        assert_eq!(members.len(), 32);
+        let duties = sync_duties(&view, Epoch(0), &all()).unwrap();
+        assert_eq!(duties.iter().map(|duty| duty.places.len()).sum::<usize>(), 32);
+        for duty in &duties {
+            assert!(duty.places.iter().all(|place| members[*place as usize] == duty.validator_index));
+        }
+        let one = sync_duties(&view, Epoch(0), &[duties[1].validator_index]).unwrap();
+        assert_eq!(one, [duties[1].clone()]);
+    }
+
+    #[test]
+    fn the_committees_of_this_period_and_the_next_are_known_and_no_other() {
+        let view = view(spec(0), 3);
+        for epoch in [0, 7, 8, 15] {
+            assert!(sync_duties(&view, Epoch(epoch), &all()).is_ok(), "{epoch}");
+        }
+        let error = sync_duties(&view, Epoch(16), &all()).unwrap_err();
+        let text = "epoch 16 is of period 2; the state knows the sync committees of periods 0 and 1";
+        assert_eq!((error.code, error.message.as_str()), (400, text));
+        assert_eq!(sync_committee(&view.head.state, Epoch(16)).unwrap_err().code, 400);
+    }
+
+    #[test]
+    fn nobody_has_duties_before_altair_and_the_first_are_known_when_the_fork_is_there() {
+        assert_eq!(sync_duties(&view(spec(2), 15), Epoch(1), &all()), Ok(Vec::new()));
+        let early = sync_duties(&view(spec(2), 15), Epoch(2), &all()).unwrap_err();
+        assert_eq!(
+            (early.code, early.message.as_str()),
+            (503, "the first sync committee is drawn when epoch 2 begins")
+        );
+        // The head is of phase 0 until the first block after the fork.
+        let duties = sync_duties(&view(spec(2), 16), Epoch(2), &all()).unwrap();
+        assert_eq!(duties.iter().map(|duty| duty.places.len()).sum::<usize>(), 32);
+        assert_eq!(sync_committee(&view(spec(2), 16).head.state, Epoch(2)).unwrap_err().code, 400);
+    }
+
+    #[test]
+    fn a_head_that_is_far_behind_is_not_advanced_for_an_answer() {
+        let error = sync_duties(&view(spec(0), 64), Epoch(8), &all()).unwrap_err();
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            (503, "the head of epoch 0 is too far behind epoch 8")
+        );
+    }
+}

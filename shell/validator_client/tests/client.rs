@@ -101,8 +101,10 @@ async fn where_altair_is_at_genesis_members_of_the_sync_committee_vote_and_contr
         let bits = &block.message.body.sync_aggregate.sync_committee_bits;
         bits.count_ones() == bits.len()
     };
-    eventually("blocks that count everyone", || chain.seen().blocks.iter().filter(|of| full(of)).count() >= 3)
-        .await;
+    eventually("blocks that count everyone", || {
+        chain.seen().blocks.iter().filter(|of| full(of)).count() >= 3
+    })
+    .await;
     client.stop().await.unwrap();
     assert!(chain.seen().refused.is_empty(), "{:?}", chain.seen().refused);
     assert!(chain.seen().sync.subscriptions >= 8);
