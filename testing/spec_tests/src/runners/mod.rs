@@ -1,6 +1,7 @@
 //! Which function runs a case, by runner and handler.
 
 mod bls;
+mod fork_choice;
 mod kzg;
 mod merkle_proof;
 mod networking;
@@ -45,6 +46,7 @@ fn runner_of(case: &Case) -> Option<fn(&Case) -> Result> {
         _ if !is_fork_built(case) => None,
         ("networking", handler) if sidecars::has_handler(handler) => Some(sidecars::run),
         ("networking", handler) if networking::has_handler(handler) => Some(networking::run),
+        ("fork_choice", handler) if fork_choice::has_handler(handler) => Some(fork_choice::run),
         _ => transition::runner_of(case),
     }
 }
