@@ -75,6 +75,8 @@ impl Foreign {
         let process = Command::new(installed.join("bin/ethereumjs"))
             .args(arguments.as_flattened())
             .args(["--rpc", "--rpcEngine", "--isSingleNode"])
+            // It writes files into the folder that it is started in, whatever it is told of logs.
+            .current_dir(data.path())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
