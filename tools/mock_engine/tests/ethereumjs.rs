@@ -72,7 +72,7 @@ impl Foreign {
             ["--discV4", "false"],
             ["--discDns", "false"],
         ];
-        let process = Command::new(installed.join("bin/ethereumjs"))
+        let process = Command::new(installed.canonicalize().unwrap().join("bin/ethereumjs"))
             .args(arguments.as_flattened())
             .args(["--rpc", "--rpcEngine", "--isSingleNode"])
             // It writes files into the folder that it is started in, whatever it is told of logs.
