@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use fork_choice::ForkChoice;
 use transition::accessors::get_beacon_proposer_indices;
 use transition::block::PayloadStatus;
 use types::{
@@ -16,24 +15,19 @@ use crate::gossip::{
     check_attestation_slot, validate_beacon_aggregate_and_proof_gossip, validate_beacon_attestation_gossip,
     validate_beacon_block_gossip,
 };
-use crate::import::Imports;
 use crate::incoming::{Candidate, Facts, Incoming, Origin};
 use crate::states::{StateKey, committee_decision_slot};
 use crate::work::Parked;
 use crate::{GossipMessage, Output, Priority, PublishOutcome, Verdict, Want, WantReason};
 
 /// What the rules ask about blocks, answered from fork choice and the states in memory.
-struct Known<'a> {
-    chain: &'a Chain,
-    fork_choice: &'a ForkChoice,
-    imports: &'a Imports,
-}
+struct Known<'a>(&'a Chain);
 
 impl BlockStore for Known<'_> {
     fn block(&self, root: &Root) -> KnownBlock {
-        match self.fork_choice.block(root) {
+        match self.0.fork_choice.block(root) {
             Some(node) => KnownBlock::Valid { slot: node.slot, payload: PayloadStatus::NotValidated },
-            None if self.imports.is_invalid(root) => {
+            None if self.0.imports.is_invalid(root) => {
                 KnownBlock::Invalid { payload: PayloadStatus::NotValidated }
             }
             None => KnownBlock::Unseen,
@@ -41,16 +35,16 @@ impl BlockStore for Known<'_> {
     }
 
     fn finalized_checkpoint(&self) -> Checkpoint {
-        self.fork_choice.finalized_checkpoint().clone()
+        self.0.fork_choice.finalized_checkpoint().clone()
     }
 
     fn get_checkpoint_block(&self, root: &Root, epoch: Epoch) -> Option<Root> {
-        self.fork_choice.get_checkpoint_block(root, epoch)
+        self.0.fork_choice.get_checkpoint_block(root, epoch)
     }
 
     fn expected_proposer(&self, parent: &Root, slot: Slot) -> Option<ValidatorIndex> {
-        let spec = self.fork_choice.spec();
-        let state = self.chain.state_for_proposers(parent, slot.epoch(spec))?;
+        let spec = self.0.spec;
+        let state = self.0.state_for_proposers(parent, slot.epoch(spec))?;
         let proposers = get_beacon_proposer_indices(&state).ok()?;
         proposers.get((slot.0 % spec.preset.slots_per_epoch) as usize).copied()
     }
@@ -58,7 +52,7 @@ impl BlockStore for Known<'_> {
 
 impl Chain {
     fn known(&self) -> Known<'_> {
-        Known { chain: self, fork_choice: &self.fork_choice, imports: &self.imports }
+        Known(self)
     }
 
     /// Puts a message to the rules.

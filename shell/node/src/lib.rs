@@ -46,4 +46,3 @@ mod workers;
 pub use config::{BeaconConfig, NetworkFolder};
 pub use error::NodeError;
 pub use node::{BeaconNode, RunningNode};
-pub use status::fork_digest_at;

@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use types::{Slot, Spec};
 
 use crate::clock;
-use crate::status::fork_digest_at;
 use crate::wire_message::encode;
+use transition::misc::compute_fork_digest;
 
 /// Commands that may wait for the network.
 const QUEUE_MAX: usize = 8192;
@@ -86,7 +86,7 @@ pub async fn run(
             ToNetwork::Publish(message) => {
                 let now = clock::slot_at(spec, genesis.time, clock::now());
                 let slot = slot_in(&message).unwrap_or(now);
-                let digest = fork_digest_at(spec, genesis.validators_root, slot.epoch(spec));
+                let digest = compute_fork_digest(spec, genesis.validators_root, slot.epoch(spec));
                 let (topic, ssz) = encode(&message, spec.ctx_at_slot(slot));
                 handle.publish(topic.name(digest), ssz).await;
             }

@@ -8,7 +8,7 @@ use types::{ForkDigest, Root, Slot};
 
 use crate::canonical;
 use crate::loads::Loads;
-use crate::status::fork_digest_at;
+use transition::misc::compute_fork_digest;
 
 /// Slots by which a peer's clock may differ from ours.
 const CLOCK_SLOTS: u64 = 1;
@@ -42,7 +42,7 @@ pub fn judge(
     // At a fork's boundary a peer's clock may be on the other side of it.
     let near = [now.saturating_sub(CLOCK_SLOTS), now, now + CLOCK_SLOTS];
     let is_ours =
-        |slot: &Slot| digest == fork_digest_at(spec, view.genesis.validators_root, slot.epoch(spec));
+        |slot: &Slot| digest == compute_fork_digest(spec, view.genesis.validators_root, slot.epoch(spec));
     if !near.iter().any(is_ours) {
         return Err(Irrelevant::ForkDigest);
     }
@@ -97,7 +97,7 @@ mod tests {
         let mut world = World::new();
         world.grow([1, 2]);
         let view = world.view();
-        let digest = fork_digest_at(world.spec, view.genesis.validators_root, Epoch(0));
+        let digest = compute_fork_digest(world.spec, view.genesis.validators_root, Epoch(0));
         let now = Slot(20);
         let check = |digest, status: Status| judge(&view, &world.loads, now, digest, &status);
         assert_eq!(check(digest, status(0, 2)), Ok(()));
@@ -115,7 +115,7 @@ mod tests {
         let roots = world.grow([1, 7, 9, 17]);
         let mut view = (*world.view()).clone();
         view.finalized = types::Checkpoint { epoch: Epoch(2), root: roots[2] };
-        let digest = fork_digest_at(world.spec, view.genesis.validators_root, Epoch(0));
+        let digest = compute_fork_digest(world.spec, view.genesis.validators_root, Epoch(0));
         let check = |epoch: u64, finalized_root: Root| {
             let status = Status { finalized_root, ..status(epoch, 20) };
             judge(&view, &world.loads, Slot(20), digest, &status)

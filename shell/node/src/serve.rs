@@ -14,7 +14,7 @@ use types::{ForkName, Root, SignedBeaconBlock, Slot};
 use crate::canonical;
 use crate::loads::Loads;
 use crate::published::Published;
-use crate::status::fork_digest_at;
+use transition::misc::compute_fork_digest;
 
 /// Requests that are answered at once.
 const ANSWERS_MAX: usize = 32;
@@ -99,7 +99,7 @@ impl Serve {
                 break;
             }
             let epoch = block.message.slot.epoch(view.spec);
-            let digest = fork_digest_at(view.spec, view.genesis.validators_root, epoch);
+            let digest = compute_fork_digest(view.spec, view.genesis.validators_root, epoch);
             let context = (protocol.version >= 2).then_some(digest.0);
             self.network.respond_chunk_blocking(id, context, &block.to_ssz(view.spec.ctx(fork)))?;
         }

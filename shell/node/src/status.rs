@@ -1,17 +1,12 @@
-//! What the node says of its chain: Status messages and fork digests.
+//! What the node says of its chain: Status messages.
 
 use chain::View;
 use sync::Status;
 use transition::misc::compute_fork_digest;
-use types::{Epoch, ForkDigest, Root, Slot, Spec};
+use types::{Epoch, ForkDigest, Root, Slot};
 
 /// Bytes of a Status message.
 const STATUS_LEN: usize = 84;
-
-/// The fork digest of an epoch.
-pub fn fork_digest_at(spec: &Spec, genesis_validators_root: Root, epoch: Epoch) -> ForkDigest {
-    compute_fork_digest(spec, genesis_validators_root, epoch)
-}
 
 /// Our Status message.
 pub fn local_status(view: &View) -> Vec<u8> {
@@ -19,7 +14,7 @@ pub fn local_status(view: &View) -> Vec<u8> {
     // The checkpoint of genesis is named by no root.
     let finalized_root = if view.finalized.epoch == 0 { Root::ZERO } else { view.finalized.root };
     let mut bytes = Vec::with_capacity(STATUS_LEN);
-    bytes.extend_from_slice(&fork_digest_at(view.spec, view.genesis.validators_root, epoch).0);
+    bytes.extend_from_slice(&compute_fork_digest(view.spec, view.genesis.validators_root, epoch).0);
     bytes.extend_from_slice(&finalized_root.0);
     bytes.extend_from_slice(&view.finalized.epoch.0.to_le_bytes());
     bytes.extend_from_slice(&view.head.root.0);

@@ -1,10 +1,11 @@
 //! `beacon_block`.
 
+use data_availability::blobs::max_blobs_per_block;
 use transition::block::{PayloadStatus, is_execution_enabled};
 use transition::misc::compute_time_at_slot;
 use transition::signatures::block_set;
 use types::{
-    BeaconBlock, BeaconState, ExecutionPayload, ForkName, SignedBeaconBlock, Slot, Spec, Time, ValidatorIndex,
+    BeaconBlock, BeaconState, ExecutionPayload, ForkName, SignedBeaconBlock, Slot, Time, ValidatorIndex,
 };
 
 use super::{
@@ -105,16 +106,6 @@ fn has_payload(state: &BeaconState, block: &BeaconBlock) -> bool {
                 || block.body.execution_payload != ExecutionPayload::default()
         }
         _ => true,
-    }
-}
-
-/// How many blobs a block may have.
-fn max_blobs_per_block(spec: &Spec, slot: Slot) -> u64 {
-    match spec.fork_name_at_slot(slot) {
-        ForkName::Deneb => spec.config.max_blobs_per_block,
-        ForkName::Electra => spec.config.max_blobs_per_block_electra,
-        fork if fork >= ForkName::Fulu => spec.get_blob_parameters(slot.epoch(spec)).max_blobs_per_block,
-        _ => 0,
     }
 }
 

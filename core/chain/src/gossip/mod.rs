@@ -22,7 +22,7 @@ mod sync_message;
 mod time;
 mod voluntary_exit;
 
-use crypto::SignatureSet;
+pub use data_availability::gossip::Checked;
 
 pub use aggregate::{
     AGGREGATE_KNOWN, CheckedAggregate, is_aggregator, validate_beacon_aggregate_and_proof_gossip,
@@ -64,12 +64,3 @@ pub const FUTURE_SLOT: Why = Why("block is from a future slot");
 
 /// The reason for ignoring a block whose proposer cannot be told from the states at hand.
 pub const SHUFFLING_NOT_KNOWN: Why = Why("the shuffling of the block's slot is not available");
-
-/// A message that passed all rules but those of its signatures.
-#[derive(Clone, Debug)]
-pub struct Checked<F> {
-    /// What must be verified, each with the reason for rejecting the message where it is wrong.
-    pub signatures: Vec<(SignatureSet, Why)>,
-    /// What was found out.
-    pub facts: F,
-}
