@@ -16,7 +16,7 @@ use crate::states::States;
 use crate::work::Work;
 use crate::{
     ChainConfig, Command, CommandId, Counters, GenesisInfo, HeadView, Input, Liveness, Output, PoolsView,
-    View,
+    SidecarsOutcome, View,
 };
 
 /// The writer of the beacon chain. See the crate's documentation for what goes in and out.
@@ -66,7 +66,14 @@ impl Chain {
             Input::Gossip { id, message } => {
                 self.take(Incoming { origin: Origin::Gossip(id), message, arrived: self.now });
             }
-            Input::Segment { id, blocks } => self.take_segment(id, blocks),
+            Input::Segment { id, blocks, .. } => self.take_segment(id, blocks),
+            Input::Sidecars { id, .. } => {
+                let outcome = SidecarsOutcome::Failed("no block waits for them".to_owned());
+                self.outputs.push_back(Output::SidecarsDone(id, outcome));
+            }
+            Input::EngineDone(id, _) => {
+                self.fault(format!("an answer came for engine call {}, which is not under way", id.0));
+            }
             Input::JobDone(id, result) => self.job_done(id, result),
             Input::Stored(seq) => self.ledger.stored(seq),
             Input::Loaded(id, loaded) => self.loaded(id, loaded),
@@ -173,6 +180,9 @@ impl Chain {
         match command {
             Command::ProduceBlock { slot, randao_reveal, graffiti } => {
                 self.produce(id, crate::production::Wish { slot, randao_reveal, graffiti });
+            }
+            Command::PrepareBeaconProposer(_) => {
+                self.outputs.push_back(Output::Reply(id, crate::Reply::Items(Vec::new())));
             }
             Command::Flush => {
                 let seq = self.flush();

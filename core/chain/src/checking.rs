@@ -66,6 +66,9 @@ impl Chain {
             GossipMessage::SingleAttestation { subnet, attestation } => {
                 self.take_attestation(incoming, subnet, &*attestation);
             }
+            GossipMessage::BlobSidecar { .. } | GossipMessage::DataColumnSidecar { .. } => {
+                self.judge(&incoming, Verdict::ignore("data is not followed"));
+            }
             message => self.take_operation(incoming, &message),
         }
     }

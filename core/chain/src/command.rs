@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use engine::BlobsBundle;
 use types::{
-    Attestation, AttesterSlashing, BeaconBlock, BlsSignature, ProposerSlashing, Root,
-    SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock, SignedContributionAndProof,
-    SignedVoluntaryExit, SingleAttestation, Slot, SyncCommitteeMessage,
+    Attestation, AttesterSlashing, BeaconBlock, BlsSignature, Bytes, ExecutionAddress, KzgProof,
+    ProposerSlashing, Root, SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock,
+    SignedContributionAndProof, SignedVoluntaryExit, SingleAttestation, Slot, SyncCommitteeMessage, Uint256,
+    ValidatorIndex,
 };
 
 /// A wish of the API.
@@ -20,8 +22,11 @@ pub enum Command {
         /// 32 bytes of the proposer's choice.
         graffiti: Root,
     },
-    /// Validate, publish and import a block. Answered with [`Reply::Block`] once the import ended.
-    PublishBlock(Arc<SignedBeaconBlock>),
+    /// Learn who wants the fees of blocks that these validators propose; forgotten after a few epochs without a
+    /// repetition. Answered with [`Reply::Items`].
+    PrepareBeaconProposer(Vec<(ValidatorIndex, ExecutionAddress)>),
+    /// Validate, publish and import a block with its data. Answered with [`Reply::Block`] once the import ended.
+    PublishBlock(PublishedBlock),
     /// Validate and publish unaggregated attestations; the subnets follow from them. Answered with [`Reply::Items`].
     PublishAttestations(Vec<Arc<Attestation>>),
     /// Validate and publish single attestations, the form since Electra. Answered with [`Reply::Items`].
@@ -46,11 +51,47 @@ pub enum Command {
     Flush,
 }
 
+/// A signed block, and the data that belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PublishedBlock {
+    /// The block.
+    pub block: Arc<SignedBeaconBlock>,
+    /// Its blobs, one for each commitment; empty before Deneb.
+    pub blobs: Vec<Bytes>,
+    /// One proof for each blob before Fulu; since then one for each cell, those of a blob together.
+    pub kzg_proofs: Vec<KzgProof>,
+}
+
+impl From<Arc<SignedBeaconBlock>> for PublishedBlock {
+    /// A block without blobs.
+    fn from(block: Arc<SignedBeaconBlock>) -> Self {
+        Self { block, blobs: Vec::new(), kzg_proofs: Vec::new() }
+    }
+}
+
+/// A block to be signed, and what belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Produced {
+    /// The block.
+    pub block: BeaconBlock,
+    /// What the payload earns its fee recipient, in wei; zero where that is not known.
+    pub execution_payload_value: Uint256,
+    /// The blobs that the block commits to; empty before Deneb.
+    pub blobs_bundle: BlobsBundle,
+}
+
+impl From<BeaconBlock> for Produced {
+    /// A block without a payload, or with one that carries no blobs and is worth nothing.
+    fn from(block: BeaconBlock) -> Self {
+        Self { block, execution_payload_value: Uint256::default(), blobs_bundle: BlobsBundle::default() }
+    }
+}
+
 /// The answer to a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     /// A block to be signed, or why there is none.
-    Produced(Result<Box<BeaconBlock>, String>),
+    Produced(Result<Box<Produced>, String>),
     /// What became of a published block.
     Block(PublishOutcome),
     /// The items that were not published; empty where all were.

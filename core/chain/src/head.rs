@@ -182,6 +182,7 @@ impl Chain {
             finalized,
             fork_choice,
             blocks: self.blocks.clone(),
+            sidecars: self.published.view.sidecars.clone(),
             states: self.states.shared(),
             pools: self.pools.clone(),
             liveness: self.liveness.clone(),
@@ -193,7 +194,8 @@ impl Chain {
 /// The head, given its post-state.
 pub(crate) fn head_of(store: &ForkChoice, root: Root, state: Arc<BeaconState>) -> HeadView {
     let state_root = store.block(&root).map(|node| node.state_root).unwrap_or_default();
-    HeadView { root, slot: state.slot, state, state_root, advanced: None }
+    let execution = store.block(&root).map(|node| node.execution).unwrap_or_default();
+    HeadView { root, slot: state.slot, state, state_root, advanced: None, execution }
 }
 
 pub(crate) fn fork_choice_view(store: &ForkChoice) -> ForkChoiceView {

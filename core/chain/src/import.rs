@@ -291,6 +291,14 @@ impl Chain {
             (Source::Command(id), SegmentOutcome::Invalid { why, .. } | SegmentOutcome::Failed(why)) => {
                 self.block_reply(id, PublishOutcome::BroadcastOnly(why));
             }
+            (Source::Command(id), SegmentOutcome::DataMissing { missing, .. }) => {
+                let why = format!("blobs or columns of the block are missing: {missing:?}");
+                self.block_reply(id, PublishOutcome::BroadcastOnly(why));
+            }
+            (Source::Command(id), SegmentOutcome::InvalidSidecar { index, why, .. }) => {
+                let why = format!("blob or column {index} of the block is invalid: {why}");
+                self.block_reply(id, PublishOutcome::BroadcastOnly(why));
+            }
             (Source::Command(id), SegmentOutcome::UnknownParent) => {
                 self.block_reply(id, PublishOutcome::BroadcastOnly("the parent is not known".to_owned()));
             }

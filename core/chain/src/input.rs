@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use data_availability::Sidecar;
+use engine::{EngineCallId, EngineReply};
 use types::{
-    Attestation, AttesterSlashing, ProposerSlashing, SignedAggregateAndProof, SignedBLSToExecutionChange,
-    SignedBeaconBlock, SignedContributionAndProof, SignedVoluntaryExit, SingleAttestation,
-    SyncCommitteeMessage,
+    Attestation, AttesterSlashing, BlobSidecar, DataColumnSidecar, ProposerSlashing, SignedAggregateAndProof,
+    SignedBLSToExecutionChange, SignedBeaconBlock, SignedContributionAndProof, SignedVoluntaryExit,
+    SingleAttestation, SyncCommitteeMessage,
 };
 
 use crate::{Command, JobResult, Loaded};
@@ -25,6 +27,10 @@ id!(
 id!(
     /// Blocks of sync, by the number that their sender gave them. Each gets exactly one outcome.
     SegmentId
+);
+id!(
+    /// Sidecars of sync, by the number that their sender gave them. Each gets exactly one outcome.
+    SidecarsId
 );
 id!(
     /// A command, by the number that its sender gave it. Each gets exactly one reply.
@@ -58,7 +64,19 @@ pub enum Input {
         id: SegmentId,
         /// The blocks. An empty segment is imported at once.
         blocks: Vec<Arc<SignedBeaconBlock>>,
+        /// Blobs or columns of these blocks, as far as they came, in any order.
+        sidecars: Vec<Sidecar>,
     },
+    /// Blobs or columns that were looked up for blocks that wait for them. They get exactly one
+    /// [`crate::Output::SidecarsDone`].
+    Sidecars {
+        /// Their number, for their outcome.
+        id: SidecarsId,
+        /// The sidecars, of one block or of several.
+        sidecars: Vec<Sidecar>,
+    },
+    /// The answer to [`crate::Output::Engine`].
+    EngineDone(EngineCallId, EngineReply),
     /// A job has ended.
     JobDone(JobId, JobResult),
     /// All batches up to the one with this sequence number are durable.
@@ -101,6 +119,20 @@ pub enum GossipMessage {
     Contribution(Arc<SignedContributionAndProof>),
     /// `bls_to_execution_change`.
     BlsToExecutionChange(Arc<SignedBLSToExecutionChange>),
+    /// `blob_sidecar_{subnet}`, from Deneb to Electra.
+    BlobSidecar {
+        /// The subnet of the topic.
+        subnet: u64,
+        /// The blob.
+        sidecar: Arc<BlobSidecar>,
+    },
+    /// `data_column_sidecar_{subnet}`, since Fulu.
+    DataColumnSidecar {
+        /// The subnet of the topic.
+        subnet: u64,
+        /// The column.
+        sidecar: Arc<DataColumnSidecar>,
+    },
     /// `voluntary_exit`.
     VoluntaryExit(Arc<SignedVoluntaryExit>),
     /// `proposer_slashing`.

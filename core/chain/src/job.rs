@@ -9,8 +9,9 @@ use fork_choice::JustifiedBalances;
 use transition::accessors::{get_current_epoch, get_total_active_balance};
 use transition::predicates::is_active_validator;
 use transition::{Signatures, ValidateResult, process_slots, state_transition};
-use types::{BeaconBlock, BeaconState, Checkpoint, Gwei, SignedBeaconBlock, Slot};
+use types::{BeaconState, Checkpoint, Gwei, SignedBeaconBlock, Slot};
 
+use crate::Produced;
 pub use crate::build::BuildBlock;
 pub use crate::execute::{ExecuteBlocks, Executed};
 
@@ -54,7 +55,7 @@ pub enum JobResult {
     /// Of [`Job::AdvanceState`] and [`Job::ReplayStates`], or why there is no state.
     State(Result<AdvancedState, String>),
     /// Of [`Job::BuildBlock`], or why there is no block.
-    Built(Result<Box<BeaconBlock>, String>),
+    Built(Result<Box<Produced>, String>),
     /// The job panicked, with this text: a fault of ours, whatever the job was about.
     Panicked(String),
 }
@@ -108,7 +109,7 @@ impl Job {
             Self::ExecuteBlocks(job) => JobResult::Executed(job.run(find_invalid)),
             Self::AdvanceState(job) => JobResult::State(job.run()),
             Self::ReplayStates(job) => JobResult::State(job.run()),
-            Self::BuildBlock(job) => JobResult::Built(job.run().map(Box::new)),
+            Self::BuildBlock(job) => JobResult::Built(job.run().map(|block| Box::new(block.into()))),
         }
     }
 

@@ -46,17 +46,17 @@ mod view;
 mod work;
 
 pub use chain::Chain;
-pub use command::{Command, ItemFailure, PublishOutcome, Reply};
+pub use command::{Command, ItemFailure, Produced, PublishOutcome, PublishedBlock, Reply};
 pub use data_availability::gossip::{Verdict, Why};
 pub use duties::{AttesterDuty, Duties, ProposerDuty, ViewError};
 pub use event::Event;
-pub use input::{CommandId, GossipId, GossipMessage, Input, JobId, LoadId, SegmentId};
+pub use input::{CommandId, GossipId, GossipMessage, Input, JobId, LoadId, SegmentId, SidecarsId};
 pub use job::{
     AdvanceState, AdvancedState, BuildBlock, ExecuteBlocks, Executed, FindInvalid, Job, JobResult, Priority,
     ReplayStates, VerifySignatures,
 };
 pub use liveness::Liveness;
-pub use output::{Output, SegmentOutcome, Want, WantReason};
+pub use output::{Output, SegmentOutcome, SidecarsOutcome, Want, WantReason};
 pub use start::{ChainConfig, Start, StartError, StoredStart};
 pub use store::{LoadKey, Loaded, LoadedState, StoreBatch, StoreOp};
 pub use view::{Counters, ForkChoiceView, GenesisInfo, HeadView, NodeSummary, PoolsView, View};

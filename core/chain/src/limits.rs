@@ -73,6 +73,10 @@ pub const PARKED_MAX: usize = 256;
 /// Blocks in memory for readers. When there are more, the ones with the lowest slots go.
 pub const RECENT_BLOCKS_MAX: usize = 256;
 
+/// Blocks whose sidecars stay in memory for readers until storage has them; when there are more, those of the lowest
+/// slots go.
+pub const RECENT_SIDECARS_BLOCKS_MAX: usize = 64;
+
 /// Commands under way. Further ones are answered with an error at once.
 pub const COMMANDS_MAX: usize = 256;
 

@@ -50,6 +50,8 @@ impl Chain {
                     .map(|c| as_facts(c, Facts::Contribution))
             }
             GossipMessage::Block(_)
+            | GossipMessage::BlobSidecar { .. }
+            | GossipMessage::DataColumnSidecar { .. }
             | GossipMessage::Attestation { .. }
             | GossipMessage::SingleAttestation { .. }
             | GossipMessage::Aggregate(_) => unreachable!("they have rules of their own"),

@@ -1,10 +1,11 @@
 //! What the chain wants done.
 
-use types::Root;
+use engine::{EngineCallId, EngineRequest};
+use types::{Root, Slot};
 
 use crate::{
     CommandId, Event, GossipId, GossipMessage, Job, JobId, LoadId, LoadKey, Priority, Reply, SegmentId,
-    StoreBatch, Verdict,
+    SidecarsId, StoreBatch, Verdict,
 };
 
 /// What the chain wants done.
@@ -25,6 +26,11 @@ pub enum Output {
     Fetch(Want),
     /// How the import of a segment ended.
     SegmentDone(SegmentId, SegmentOutcome),
+    /// What became of sidecars that were looked up.
+    SidecarsDone(SidecarsId, SidecarsOutcome),
+    /// Ask the execution engine, and answer [`crate::Input::EngineDone`]. New payloads and fork choice updates are
+    /// asked in this order, one after the other.
+    Engine(EngineCallId, EngineRequest),
     /// The answer to a command.
     Reply(CommandId, Reply),
     /// Something that subscribers of the API hear.
@@ -42,6 +48,17 @@ pub enum Want {
         root: Root,
         /// Who needs it.
         reason: WantReason,
+    },
+    /// Blobs or columns of a block, to be looked up by its root and given back as [`crate::Input::Sidecars`].
+    Sidecars {
+        /// The block's root.
+        root: Root,
+        /// The block's slot, which tells blobs from columns.
+        slot: Slot,
+        /// Those that are missing, in ascending order.
+        indices: Vec<u64>,
+        /// The gossip message that brought the block; none from the API.
+        from: Option<GossipId>,
     },
 }
 
@@ -79,6 +96,43 @@ pub enum SegmentOutcome {
     },
     /// The parent of the first block is not known; nothing is in.
     UnknownParent,
+    /// Blobs or columns of a block are missing; the blocks before it are in.
+    DataMissing {
+        /// The place of the block in the segment.
+        at: usize,
+        /// Its root.
+        root: Root,
+        /// The blobs or columns that are missing, in ascending order.
+        missing: Vec<u64>,
+    },
+    /// A sidecar is not of its block, or its proofs are wrong; the blocks before its block are in. Whoever sent it is to
+    /// blame.
+    InvalidSidecar {
+        /// The root of the block that it claims to be of.
+        root: Root,
+        /// The place of the blob or column.
+        index: u64,
+        /// The rule that it broke.
+        why: String,
+    },
     /// It failed for a reason of our own, or for lack of room; nobody is to blame, and it may be tried again.
+    Failed(String),
+}
+
+/// What became of sidecars that were looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SidecarsOutcome {
+    /// They are right, or nobody needs them any more.
+    Taken,
+    /// One is not of its block, or its proofs are wrong. Whoever sent it is to blame.
+    Invalid {
+        /// The root of the block that it claims to be of.
+        root: Root,
+        /// The place of the blob or column.
+        index: u64,
+        /// The rule that it broke.
+        why: String,
+    },
+    /// They could not be verified for a reason of our own, or for lack of room; nobody is to blame.
     Failed(String),
 }

@@ -8,7 +8,7 @@ use crate::limits::COMMANDS_MAX;
 use crate::publishing::OpenCommand;
 use crate::states::StateKey;
 use crate::work::{Parked, Purpose};
-use crate::{BuildBlock, CommandId, Job, Output, Priority, Reply};
+use crate::{BuildBlock, CommandId, Job, Output, Priority, Produced, Reply};
 
 /// The block that a proposer wants.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ impl Chain {
     }
 
     /// Answers with the block, or with why there is none.
-    pub(crate) fn built(&mut self, id: CommandId, result: Result<Box<types::BeaconBlock>, String>) {
+    pub(crate) fn built(&mut self, id: CommandId, result: Result<Box<Produced>, String>) {
         self.commands.remove(&id);
         self.outputs.push_back(Output::Reply(id, Reply::Produced(result)));
     }

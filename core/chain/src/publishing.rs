@@ -28,7 +28,9 @@ impl Chain {
     pub(crate) fn publish(&mut self, id: CommandId, command: Command) {
         let busy = (self.commands.len() >= COMMANDS_MAX).then_some("too many commands are under way");
         let messages: Vec<(usize, GossipMessage)> = match command {
-            Command::PublishBlock(block) => return self.publish_block(id, GossipMessage::Block(block), busy),
+            Command::PublishBlock(published) => {
+                return self.publish_block(id, GossipMessage::Block(published.block), busy);
+            }
             Command::PublishSyncMessages(messages) => return self.publish_sync_messages(id, messages, busy),
             Command::PublishAttestations(items) => {
                 numbered(items, |attestation| self.with_subnet(attestation))
@@ -44,7 +46,9 @@ impl Chain {
             Command::SubmitVoluntaryExit(exit) => vec![(0, GossipMessage::VoluntaryExit(exit))],
             Command::SubmitProposerSlashing(slashing) => vec![(0, GossipMessage::ProposerSlashing(slashing))],
             Command::SubmitAttesterSlashing(slashing) => vec![(0, GossipMessage::AttesterSlashing(slashing))],
-            Command::ProduceBlock { .. } | Command::Flush => unreachable!("they publish nothing"),
+            Command::ProduceBlock { .. } | Command::PrepareBeaconProposer(_) | Command::Flush => {
+                unreachable!("they publish nothing")
+            }
         };
         let refusal =
             busy.or((messages.len() > COMMAND_ITEMS_MAX).then_some("too many items in one request"));

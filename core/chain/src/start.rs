@@ -1,11 +1,11 @@
 //! How a chain begins: from an anchor that is trusted, or from what an earlier run stored.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use fork_choice::{AnchorBlock, ForkChoice};
 use transition::genesis::genesis_block;
-use types::{BeaconState, Gwei, Root, SignedBeaconBlock, Spec, SszExt, Time};
+use types::{BeaconState, ExecutionAddress, Gwei, Root, SignedBeaconBlock, Spec, SszExt, Time};
 
 use crate::aside::Aside;
 use crate::chain::{Chain, Published};
@@ -19,12 +19,16 @@ use crate::work::Work;
 use crate::{Counters, GenesisInfo, Input, LoadedState, PoolsView, StoreOp, View};
 
 /// What an operator may choose, and what only the shell can draw.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ChainConfig {
     /// Secret randomness for the batch verification of signatures; every job's own seed follows from it.
     pub seed: [u8; 32],
     /// Every how many epochs a finalized state is kept in storage for good; zero keeps none but the newest.
     pub archive_every_epochs: u64,
+    /// The columns that this node samples and keeps, since Fulu.
+    pub custody: BTreeSet<data_availability::ColumnIndex>,
+    /// Who gets the fees of blocks whose proposer named nobody.
+    pub fee_recipient: ExecutionAddress,
 }
 
 /// What a chain begins with.
@@ -222,6 +226,7 @@ impl Chain {
             finalized_state: None,
             fork_choice: Arc::default(),
             blocks: Arc::default(),
+            sidecars: Arc::default(),
             states: Arc::default(),
             pools: PoolsView::default(),
             liveness: Arc::default(),

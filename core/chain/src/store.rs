@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use data_availability::Sidecar;
 use types::{BeaconState, Checkpoint, Root, SignedBeaconBlock, Slot};
 
 /// Writes that belong together: all or none of them survive a crash, and none without all earlier batches.
@@ -27,6 +28,20 @@ pub enum StoreOp {
         root: Root,
         /// The block.
         block: Arc<SignedBeaconBlock>,
+    },
+    /// The blobs or columns of a block that was put before, or in the same batch.
+    PutSidecars {
+        /// The block's root.
+        root: Root,
+        /// The block's slot.
+        slot: Slot,
+        /// Verified sidecars.
+        sidecars: Vec<Sidecar>,
+    },
+    /// The sidecars of all blocks before this slot, which peers may not ask for any more.
+    PruneSidecars {
+        /// The first slot whose sidecars stay.
+        before: Slot,
     },
     /// The post-state of a block (at the block's slot, not advanced further): of the anchor, and of the first block
     /// of each epoch on each branch.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Liveness;
-use fork_choice::Node;
+use data_availability::Sidecar;
+use fork_choice::{ExecutionStatus, Node};
 use pool::{AttestationPool, OperationPool, SyncPool};
 use types::{BeaconState, Checkpoint, Gwei, Root, SignedBeaconBlock, Slot, Spec, Time, Version};
 
@@ -34,6 +35,9 @@ pub struct View {
     pub fork_choice: Arc<ForkChoiceView>,
     /// Blocks in memory by root; at most [`crate::limits::RECENT_BLOCKS_MAX`], of the highest slots.
     pub blocks: Arc<BTreeMap<Root, Arc<SignedBeaconBlock>>>,
+    /// Verified blobs and columns in memory, of recent blocks, by the roots of their blocks, in ascending order; at most
+    /// [`crate::limits::RECENT_SIDECARS_BLOCKS_MAX`] blocks, of the highest slots.
+    pub sidecars: Arc<BTreeMap<Root, Vec<Sidecar>>>,
     /// Post-states in memory by the roots of their blocks.
     pub states: Arc<BTreeMap<Root, Arc<BeaconState>>>,
     /// What waits to be packed into blocks.
@@ -68,6 +72,15 @@ pub struct HeadView {
     pub state_root: Root,
     /// The post-state advanced through empty slots to a later slot, where that was done ahead of need.
     pub advanced: Option<Arc<BeaconState>>,
+    /// What the execution layer says of its payload.
+    pub execution: ExecutionStatus,
+}
+
+impl HeadView {
+    /// True where no engine has executed the head's payload yet: no duty may be done upon it.
+    pub fn is_optimistic(&self) -> bool {
+        self.execution.is_optimistic()
+    }
 }
 
 /// Fork choice for display.

@@ -218,7 +218,7 @@ fn a_branch_with_more_votes_takes_the_head() {
     let lonely = {
         other.handle(at(5, 0), Input::Tick);
         let block = other.propose(5);
-        other.command(at(5, 20), Command::PublishBlock(block.clone()));
+        other.command(at(5, 20), Command::PublishBlock(block.clone().into()));
         block
     };
     node.live(4);
@@ -270,11 +270,11 @@ fn all_aggregators_of_a_committee_may_publish_the_same_votes() {
 fn a_block_published_twice_is_imported_once() {
     let mut node = Node::new();
     let block = node.live(1);
-    let reply = node.command(at(1, 3000), Command::PublishBlock(block.clone()));
+    let reply = node.command(at(1, 3000), Command::PublishBlock(block.clone().into()));
     assert_eq!(reply, Reply::Block(PublishOutcome::Imported));
     let mut other = block.message.clone();
     other.body.graffiti = nowhere();
-    let reply = node.command(at(1, 3000), Command::PublishBlock(Arc::new(signed(other))));
+    let reply = node.command(at(1, 3000), Command::PublishBlock(Arc::new(signed(other)).into()));
     let why = "block is not the first valid block for this slot and proposer".to_owned();
     assert_eq!(reply, Reply::Block(PublishOutcome::Invalid(why)));
 }
@@ -298,7 +298,7 @@ fn a_truncated_snapshot_is_told_from_a_whole_one() {
     for length in [0, 3, 40, 100, whole.snapshot.len() - 1] {
         let mut stored = whole.clone();
         stored.snapshot.truncate(length);
-        let config = chain::ChainConfig { seed: [5; 32], archive_every_epochs: 0 };
+        let config = chain::ChainConfig { seed: [5; 32], ..chain::ChainConfig::default() };
         let start = chain::Start::Restored(stored);
         let error = chain::Chain::new(support::spec(), config, start, at(2, 0)).map(drop).unwrap_err();
         assert!(matches!(error, chain::StartError::Snapshot(_)), "{length}: {error}");

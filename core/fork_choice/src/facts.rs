@@ -51,13 +51,50 @@ pub struct BlockFacts {
     pub execution: ExecutionStatus,
 }
 
-/// What the execution layer says of a block's payload.
+/// What the execution layer says of a block's payload, see
+/// [optimistic sync](https://github.com/ethereum/consensus-specs/blob/master/sync/optimistic.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub enum ExecutionStatus {
     /// The block has no payload: it is from before the merge.
     #[default]
     Irrelevant,
+    /// An engine executed the payload, or a payload that builds on it.
+    Valid {
+        /// The hash of the execution block.
+        block_hash: Root,
+    },
+    /// No engine has executed it yet: the block is followed optimistically.
+    NotValidated {
+        /// The hash of the execution block.
+        block_hash: Root,
+    },
+    /// An engine found it, or a payload that it builds on, invalid: the block leads to no head.
+    Invalidated {
+        /// The hash of the execution block.
+        block_hash: Root,
+    },
+}
+
+impl ExecutionStatus {
+    /// The hash of the execution block; none before the merge.
+    pub fn block_hash(&self) -> Option<Root> {
+        match self {
+            Self::Irrelevant => None,
+            Self::Valid { block_hash }
+            | Self::NotValidated { block_hash }
+            | Self::Invalidated { block_hash } => Some(*block_hash),
+        }
+    }
+
+    /// True where the block is followed without a verdict of an engine.
+    pub fn is_optimistic(&self) -> bool {
+        matches!(self, Self::NotValidated { .. })
+    }
+
+    /// True where nothing that descends from the block may be followed.
+    pub fn is_invalid(&self) -> bool {
+        matches!(self, Self::Invalidated { .. })
+    }
 }
 
 /// The part of an `AttestationData` that fork choice reads.

@@ -14,8 +14,8 @@ use crate::tree::{BLOCKS_MAX, NONE, Tree};
 use crate::votes::{VALIDATORS_MAX, Vote, Votes};
 use crate::{ExecutionStatus, ForkChoice, JustifiedBalances, Node, SnapshotInvalid};
 
-const VERSION: u32 = 1;
-const NODE_BYTES: usize = 4 + 8 + 32 + 32 + 8 + 32 + 4 * 40 + 2;
+const VERSION: u32 = 2;
+const NODE_BYTES: usize = 4 + 8 + 32 + 32 + 8 + 32 + 4 * 40 + 2 + 32;
 const VOTE_BYTES: usize = 4 + 8;
 
 impl ForkChoice {
@@ -163,7 +163,11 @@ impl Writer {
         self.bool(node.timely);
         self.0.push(match node.execution {
             ExecutionStatus::Irrelevant => 0,
+            ExecutionStatus::Valid { .. } => 1,
+            ExecutionStatus::NotValidated { .. } => 2,
+            ExecutionStatus::Invalidated { .. } => 3,
         });
+        self.root(&node.execution.block_hash().unwrap_or_default());
     }
 }
 
@@ -262,8 +266,15 @@ impl Reader<'_> {
 
     fn execution(&mut self) -> Result<ExecutionStatus, SnapshotInvalid> {
         let [byte] = self.take()?;
+        let block_hash = self.root()?;
         match byte {
-            0 => Ok(ExecutionStatus::Irrelevant),
+            0 => {
+                ensure(block_hash.is_zero(), "a block without a payload has the hash of one")?;
+                Ok(ExecutionStatus::Irrelevant)
+            }
+            1 => Ok(ExecutionStatus::Valid { block_hash }),
+            2 => Ok(ExecutionStatus::NotValidated { block_hash }),
+            3 => Ok(ExecutionStatus::Invalidated { block_hash }),
             _ => Err(SnapshotInvalid::Contradiction("an execution status is not known")),
         }
     }

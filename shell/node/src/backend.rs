@@ -274,7 +274,7 @@ impl Backend for NodeBackend {
         async move {
             let command = Command::ProduceBlock { slot, randao_reveal, graffiti };
             match self.mailbox.command(command).await.map_err(refused)? {
-                chain::Reply::Produced(Ok(block)) => Ok(*block),
+                chain::Reply::Produced(Ok(produced)) => Ok(produced.block),
                 chain::Reply::Produced(Err(why)) => Err(ApiError::internal(why)),
                 _ => Err(wrong_reply()),
             }
@@ -331,7 +331,7 @@ impl Backend for NodeBackend {
 
     fn publish_block(&self, block: Arc<SignedBeaconBlock>) -> Reply<'_, ()> {
         async move {
-            match self.mailbox.command(Command::PublishBlock(block)).await.map_err(refused)? {
+            match self.mailbox.command(Command::PublishBlock(block.into())).await.map_err(refused)? {
                 chain::Reply::Block(PublishOutcome::Imported) => Ok(()),
                 chain::Reply::Block(PublishOutcome::BroadcastOnly(why)) => {
                     Err(ApiError { code: 202, message: why, failures: Vec::new() })

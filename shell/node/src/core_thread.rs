@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chain::{Chain, Command, CommandId, Input, Output, Reply, SegmentId, SegmentOutcome, View, Want};
+use engine::{EngineFailure, EngineReply};
 use sync::{ChainStatus, ImportId, ImportOutcome, Sync, SyncState};
 use tokio::sync::{broadcast, oneshot};
 use types::Time;
@@ -297,6 +298,12 @@ impl Core {
                 let source = self.gossip.source(reason);
                 self.for_sync.push_back(sync::Input::Want(root, source));
             }
+            // Nothing waits for data yet.
+            Output::Fetch(Want::Sidecars { .. }) | Output::SidecarsDone(..) => {}
+            Output::Engine(id, _) => {
+                let failure = EngineFailure::Unreachable("no execution engine is configured".to_owned());
+                self.for_chain.push_back(Input::EngineDone(id, EngineReply::Failed(failure)));
+            }
             Output::SegmentDone(id, outcome) => {
                 self.for_sync.push_back(sync::Input::Decided(ImportId(id.0), import_outcome(outcome)));
             }
@@ -327,7 +334,11 @@ impl Core {
                 }
             },
             sync::Output::Import(id, blocks) => {
-                self.for_chain.push_back(Input::Segment { id: SegmentId(id.0), blocks });
+                self.for_chain.push_back(Input::Segment {
+                    id: SegmentId(id.0),
+                    blocks,
+                    sidecars: Vec::new(),
+                });
             }
             sync::Output::Charge(peer, offence) => {
                 if let Some(target) = self.exits.peers.peer(peer) {
@@ -380,6 +391,14 @@ fn import_outcome(outcome: SegmentOutcome) -> ImportOutcome {
     match outcome {
         SegmentOutcome::Imported { .. } => ImportOutcome::Imported,
         SegmentOutcome::UnknownParent => ImportOutcome::UnknownParent,
+        SegmentOutcome::DataMissing { root, missing, .. } => {
+            tracing::warn!(%root, ?missing, "blobs or columns of a block are missing");
+            ImportOutcome::Failed
+        }
+        SegmentOutcome::InvalidSidecar { root, index, why } => {
+            tracing::warn!(%root, index, why, "a peer sent an invalid blob or column");
+            ImportOutcome::Invalid
+        }
         SegmentOutcome::Invalid { root, why, .. } => {
             tracing::warn!(%root, why, "a peer sent an invalid block");
             ImportOutcome::Invalid

@@ -66,6 +66,8 @@ impl Disk {
             StoreOp::PutState { block_root, state } => {
                 ops.push(Op::PutState { root: block_root.0, slot: state.slot.0, ssz: state.encoded() });
             }
+            // The chain keeps no sidecars yet.
+            StoreOp::PutSidecars { .. } | StoreOp::PruneSidecars { .. } => {}
             StoreOp::PutSnapshot(bytes) => {
                 self.journal.clear();
                 ops.push(Op::PutForkChoice(bytes));

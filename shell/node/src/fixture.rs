@@ -83,7 +83,7 @@ impl World {
     }
 
     fn start(spec: &'static Spec, loads: Arc<Loads>, memory: Memory, start: Start) -> Self {
-        let config = ChainConfig { seed: [1; 32], archive_every_epochs: 0 };
+        let config = ChainConfig { seed: [1; 32], ..ChainConfig::default() };
         let chain = Chain::new(spec, config, start, Time(GENESIS_TIME * 1000)).unwrap();
         let (sender, reports) = channel();
         let report = move |report| sender.send(report).unwrap();
@@ -121,7 +121,8 @@ impl World {
         let root = block.message.hash_tree_root(self.spec.ctx_at_slot(slot));
         let id = SegmentId(self.segments);
         self.segments += 1;
-        let outputs = self.handle(slot, Input::Segment { id, blocks: vec![Arc::new(block)] });
+        let outputs =
+            self.handle(slot, Input::Segment { id, blocks: vec![Arc::new(block)], sidecars: Vec::new() });
         let imported = Output::SegmentDone(id, SegmentOutcome::Imported { count: 1 });
         let debug: Vec<String> = outputs.iter().map(|output| format!("{output:?}")).collect();
         assert!(debug.contains(&format!("{imported:?}")), "slot {slot}: {debug:?}");

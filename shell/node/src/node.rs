@@ -347,7 +347,11 @@ fn check_genesis_block(loads: &Loads) -> Result<(), NodeError> {
 
 /// The chain where an earlier run left it, or at genesis.
 fn start_chain(loads: Arc<Loads>) -> Result<(Chain, Arc<Loads>), NodeError> {
-    let config = ChainConfig { seed: rand::random(), archive_every_epochs: ARCHIVE_EVERY_EPOCHS };
+    let config = ChainConfig {
+        seed: rand::random(),
+        archive_every_epochs: ARCHIVE_EVERY_EPOCHS,
+        ..ChainConfig::default()
+    };
     let start = match loads.database.fork_choice()? {
         Some(snapshot) => Start::Restored(restored(&loads, snapshot)?),
         None => Start::Anchor { state: loads.genesis_state.clone(), block: None },

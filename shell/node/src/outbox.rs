@@ -112,6 +112,8 @@ pub fn slot_in(message: &GossipMessage) -> Option<Slot> {
         GossipMessage::Attestation { attestation, .. } => attestation.data.slot,
         GossipMessage::SingleAttestation { attestation, .. } => attestation.data.slot,
         GossipMessage::Aggregate(aggregate) => aggregate.message.aggregate.data.slot,
+        GossipMessage::BlobSidecar { sidecar, .. } => sidecar.signed_block_header.message.slot,
+        GossipMessage::DataColumnSidecar { sidecar, .. } => sidecar.signed_block_header.message.slot,
         GossipMessage::SyncCommitteeMessage { message, .. } => message.slot,
         GossipMessage::Contribution(signed) => signed.message.contribution.slot,
         GossipMessage::BlsToExecutionChange(_)

@@ -71,6 +71,10 @@ pub fn encode(message: &GossipMessage, ctx: Ctx) -> (Topic, Vec<u8>) {
         GossipMessage::SingleAttestation { subnet, attestation } => {
             (Topic::Attestation(*subnet), attestation.to_ssz(ctx))
         }
+        GossipMessage::BlobSidecar { subnet, sidecar } => (Topic::BlobSidecar(*subnet), sidecar.to_ssz(ctx)),
+        GossipMessage::DataColumnSidecar { subnet, sidecar } => {
+            (Topic::DataColumnSidecar(*subnet), sidecar.to_ssz(ctx))
+        }
         GossipMessage::SyncCommitteeMessage { subnet, message } => {
             (Topic::SyncCommittee(*subnet), message.to_ssz(ctx))
         }

@@ -91,7 +91,7 @@ impl World {
             return self.fail(violation);
         };
         let result = match reply {
-            Reply::Produced(built) => built.map(Answer::Block),
+            Reply::Produced(built) => built.map(|built| Answer::Block(Box::new(built.block))),
             Reply::Block(PublishOutcome::Imported) => Ok(Answer::Published(Vec::new())),
             Reply::Block(PublishOutcome::BroadcastOnly(why)) => {
                 self.trace.note(self.now, node, format_args!("block broadcast only: {why}"));
@@ -179,7 +179,7 @@ fn sort(ask: Ask) -> Asked {
         Ask::Block { slot, randao_reveal, graffiti } => {
             Command::ProduceBlock { slot, randao_reveal, graffiti }
         }
-        Ask::PublishBlock(block) => Command::PublishBlock((*block).into()),
+        Ask::PublishBlock(block) => Command::PublishBlock(std::sync::Arc::new(*block).into()),
         Ask::PublishAttestations(items) => {
             Command::PublishAttestations(items.into_iter().map(Into::into).collect())
         }

@@ -69,6 +69,8 @@ impl Disk {
         match op {
             StoreOp::PutBlock { root, block } => drop(self.blocks.insert(root, block)),
             StoreOp::PutState { block_root, state } => drop(self.states.insert(block_root, state)),
+            // The chain keeps no sidecars yet.
+            StoreOp::PutSidecars { .. } | StoreOp::PruneSidecars { .. } => {}
             StoreOp::PutSnapshot(bytes) => {
                 self.snapshot = Some(bytes);
                 self.journal.clear();

@@ -134,7 +134,7 @@ impl Node {
         };
         let spec = genesis.spec();
         let seed = hash(&[seed.to_le_bytes(), self.generation.to_le_bytes()].concat());
-        let config = ChainConfig { seed, archive_every_epochs: 0 };
+        let config = ChainConfig { seed, ..ChainConfig::default() };
         let chain = Chain::new(spec, config, start, self.clock(now))?;
         let told = chain_status(chain.view());
         let facts = validator::Genesis {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use chain::GossipMessage;
 use crypto::hash;
 use types::{
-    Attestation, AttesterSlashing, Ctx, ProposerSlashing, Root, SignedAggregateAndProof,
-    SignedBLSToExecutionChange, SignedBeaconBlock, SignedContributionAndProof, SignedVoluntaryExit,
-    SingleAttestation, Spec, SszExt, SyncCommitteeMessage,
+    Attestation, AttesterSlashing, BlobSidecar, Ctx, DataColumnSidecar, ProposerSlashing, Root,
+    SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock, SignedContributionAndProof,
+    SignedVoluntaryExit, SingleAttestation, Spec, SszExt, SyncCommitteeMessage,
 };
 
 /// The first bytes of a root.
@@ -54,6 +54,18 @@ impl Packet {
                 let (aggregate, id) = travel::<SignedAggregateAndProof>(aggregate, at(slot), b'a')?;
                 let name = format!("aggregate {} of slot {slot}", Short(&id));
                 Self { message: GossipMessage::Aggregate(aggregate), id, name }
+            }
+            GossipMessage::BlobSidecar { subnet, sidecar } => {
+                let slot = sidecar.signed_block_header.message.slot;
+                let (sidecar, id) = travel::<BlobSidecar>(sidecar, at(slot), b'l')?;
+                let name = format!("blob {} {} of slot {slot}", sidecar.index, Short(&id));
+                Self { message: GossipMessage::BlobSidecar { subnet: *subnet, sidecar }, id, name }
+            }
+            GossipMessage::DataColumnSidecar { subnet, sidecar } => {
+                let slot = sidecar.signed_block_header.message.slot;
+                let (sidecar, id) = travel::<DataColumnSidecar>(sidecar, at(slot), b'd')?;
+                let name = format!("column {} {} of slot {slot}", sidecar.index, Short(&id));
+                Self { message: GossipMessage::DataColumnSidecar { subnet: *subnet, sidecar }, id, name }
             }
             GossipMessage::VoluntaryExit(exit) => {
                 let (exit, id) = travel::<SignedVoluntaryExit>(exit, Ctx::PLAIN, b'e')?;

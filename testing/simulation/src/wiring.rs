@@ -8,6 +8,7 @@ use chain::{
     GossipId, GossipMessage, Job, JobId, JobResult, Output, SegmentId, SegmentOutcome, Verdict, Want,
     WantReason,
 };
+use engine::{EngineFailure, EngineReply};
 use sync::{ImportId, ImportOutcome, PeerId, RequestError, Status, SyncState};
 
 use crate::checkers::Violation;
@@ -93,6 +94,12 @@ impl World {
                 let sender = from.and_then(|id| running.senders.get(&id)).map(|from| PeerId(*from as u64));
                 self.trace.note(self.now, node, format_args!("wants {} of {sender:?}", Short(&root)));
                 todos.push_back(Todo::Sync(sync::Input::Want(root, sender)));
+            }
+            // Nothing waits for data yet.
+            Output::Fetch(Want::Sidecars { .. }) | Output::SidecarsDone(..) => {}
+            Output::Engine(id, _) => {
+                let failure = EngineFailure::Unreachable("no execution engine is configured".to_owned());
+                todos.push_back(Todo::Chain(chain::Input::EngineDone(id, EngineReply::Failed(failure))));
             }
             Output::SegmentDone(id, outcome) => self.segment_done(node, id, outcome, todos),
             Output::Reply(id, reply) => self.reply(node, id, reply),
@@ -246,7 +253,8 @@ impl World {
             SegmentOutcome::Imported { .. } => ImportOutcome::Imported,
             SegmentOutcome::UnknownParent => ImportOutcome::UnknownParent,
             SegmentOutcome::Failed(_) => ImportOutcome::Failed,
-            SegmentOutcome::Invalid { why, .. } => {
+            SegmentOutcome::DataMissing { .. } => ImportOutcome::Failed,
+            SegmentOutcome::InvalidSidecar { why, .. } | SegmentOutcome::Invalid { why, .. } => {
                 return self.fail(Violation::at("no honest block is invalid", node, why));
             }
         };
@@ -273,7 +281,7 @@ impl World {
                     let id = SegmentId(id.0);
                     running.segments.insert(id, now);
                     self.trace.note(now, node, format_args!("segment {} of {} blocks", id.0, blocks.len()));
-                    todos.push_back(Todo::Chain(chain::Input::Segment { id, blocks }));
+                    todos.push_back(Todo::Chain(chain::Input::Segment { id, blocks, sidecars: Vec::new() }));
                 }
                 sync::Output::Charge(peer, offence) => {
                     self.trace.note(self.now, node, format_args!("charges node {}: {offence:?}", peer.0));

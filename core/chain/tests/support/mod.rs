@@ -69,6 +69,7 @@ impl Disk {
             match op {
                 StoreOp::PutBlock { root, block } => drop(self.blocks.insert(root, block)),
                 StoreOp::PutState { block_root, state } => drop(self.states.insert(block_root, state)),
+                StoreOp::PutSidecars { .. } | StoreOp::PruneSidecars { .. } => {}
                 StoreOp::PutSnapshot(bytes) => (self.snapshot, self.journal) = (bytes, Vec::new()),
                 StoreOp::AppendJournal(root) => self.journal.push(root),
                 StoreOp::Finalize { canonical, .. } => self.canonical.extend(canonical),
@@ -137,7 +138,7 @@ impl Node {
     }
 
     fn begin(start: Start, disk: Disk, now: Time) -> Self {
-        let config = ChainConfig { seed: [5; 32], archive_every_epochs: 0 };
+        let config = ChainConfig { seed: [5; 32], ..ChainConfig::default() };
         let mut node = Self {
             chain: Chain::new(spec(), config, start, now).unwrap(),
             disk,
@@ -175,6 +176,8 @@ impl Node {
                     self.chain.handle(now, Input::Loaded(id, self.disk.load(block_root)));
                 }
                 Output::Fetch(Want::Block { root, .. }) => self.wanted.push(root),
+                Output::Fetch(Want::Sidecars { .. }) | Output::SidecarsDone(..) => {}
+                Output::Engine(id, request) => panic!("no engine is there for {id:?}: {request:?}"),
                 Output::SegmentDone(id, outcome) => drop(self.segments.insert(id, outcome)),
                 Output::Reply(id, reply) => drop(self.replies.insert(id, reply)),
                 Output::Event(event) => self.events.push(event),
@@ -205,7 +208,7 @@ impl Node {
     pub fn segment(&mut self, now: Time, blocks: Vec<Arc<SignedBeaconBlock>>) -> Option<SegmentOutcome> {
         self.next += 1;
         let id = SegmentId(self.next);
-        self.handle(now, Input::Segment { id, blocks });
+        self.handle(now, Input::Segment { id, blocks, sidecars: Vec::new() });
         self.segments.remove(&id)
     }
 
@@ -219,7 +222,7 @@ impl Node {
         let randao_reveal = sign(proposer, compute_signing_root(&epoch, types::Ctx::PLAIN, domain));
         let produce = Command::ProduceBlock { slot: Slot(slot), randao_reveal, graffiti: Root::ZERO };
         match self.command(at(slot, 10), produce) {
-            Reply::Produced(Ok(block)) => Arc::new(signed(*block)),
+            Reply::Produced(Ok(block)) => Arc::new(signed(block.block)),
             other => panic!("{other:?}"),
         }
     }
@@ -270,7 +273,7 @@ impl Node {
     pub fn live(&mut self, slot: u64) -> Arc<SignedBeaconBlock> {
         self.handle(at(slot, 0), Input::Tick);
         let block = self.propose(slot);
-        let reply = self.command(at(slot, 20), Command::PublishBlock(block.clone()));
+        let reply = self.command(at(slot, 20), Command::PublishBlock(block.clone().into()));
         assert_eq!(reply, Reply::Block(chain::PublishOutcome::Imported));
         let votes = self.attest(slot);
         assert!(!votes.is_empty());
