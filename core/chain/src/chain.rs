@@ -160,7 +160,9 @@ impl Chain {
         // One slot more, for clocks that differ.
         let first_slot = self.slot.saturating_sub(range + 1);
         self.seen.prune(self.finalized_slot(), first_slot.epoch(self.spec), first_slot);
-        let first_included = self.slot.saturating_sub(preset.slots_per_epoch);
+        // Since Deneb (EIP-7045) votes are included until the epoch after theirs ends.
+        let epoch_before = self.slot.epoch(self.spec).saturating_sub(1).start_slot(self.spec);
+        let first_included = self.slot.saturating_sub(preset.slots_per_epoch).min(epoch_before);
         Arc::make_mut(&mut self.pools.attestations).prune(first_included);
         // Votes of the sync committee are included in the next slot or never.
         Arc::make_mut(&mut self.pools.sync_votes).prune(self.slot.saturating_sub(1));

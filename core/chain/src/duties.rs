@@ -6,7 +6,7 @@ use transition::accessors::{committee_cache, get_beacon_proposer_indices, get_bl
 use transition::process_slots;
 use types::constants::GENESIS_EPOCH;
 use types::{
-    Attestation, AttestationData, BeaconState, BlsPubkey, Checkpoint, CommitteeIndex, Epoch, Root,
+    Attestation, AttestationData, BeaconState, BlsPubkey, Checkpoint, CommitteeIndex, Epoch, ForkName, Root,
     SignedBeaconBlock, Slot, ValidatorIndex,
 };
 
@@ -94,7 +94,9 @@ pub enum ViewError {
 impl View {
     /// What to attest to in a slot, per the
     /// [validator guide](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/validator.md#attestation-data).
-    /// The slot may be up to an epoch before the view's, or up to two after.
+    /// The slot may be up to an epoch before the view's, or up to two after. Since
+    /// [Electra](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/validator.md#attesting) the data
+    /// names no committee.
     pub fn attestation_data(&self, slot: Slot, index: CommitteeIndex) -> Result<AttestationData, ViewError> {
         let spec = self.spec;
         let earliest = self.current_slot.saturating_sub(spec.preset.slots_per_epoch);
@@ -116,12 +118,22 @@ impl View {
             false => state.previous_justified_checkpoint.clone(),
         };
         let target = Checkpoint { epoch, root: target_root };
+        let index = match spec.fork_name_at_epoch(epoch) >= ForkName::Electra {
+            true => CommitteeIndex(0),
+            false => index,
+        };
         Ok(AttestationData { slot, index, beacon_block_root: head_root, source, target })
     }
 
-    /// The attestation with the most attesters for a vote, where there is one. Costs a curve addition for each part.
-    pub fn aggregate(&self, slot: Slot, data_root: Root) -> Option<Attestation> {
-        self.pools.attestations.aggregate_attestation(slot, data_root)
+    /// The attestation with the most attesters of a committee for a vote, where there is one; before Electra the data
+    /// tells the committee. Costs a curve addition for each part.
+    pub fn aggregate(
+        &self,
+        slot: Slot,
+        data_root: Root,
+        committee: Option<CommitteeIndex>,
+    ) -> Option<Attestation> {
+        self.pools.attestations.aggregate_attestation(slot, data_root, committee)
     }
 
     /// Who proposes in an epoch: the current one, or the one before or after.

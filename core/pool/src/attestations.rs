@@ -1,4 +1,7 @@
-//! Verified attestations by what they vote for, and the best aggregate of them.
+//! Verified attestations by what they vote for and in which committee, and the best aggregate of them.
+//!
+//! Since Electra (EIP-7549) the data no longer names the committee, so a vote is known by both; before it the data's
+//! own index is the committee, and the pair says nothing new.
 //!
 //! Single votes and aggregates are kept apart and unchanged. What is asked for is put together only when it is asked
 //! for, off the writer's thread: the largest aggregate first, then those disjoint from it, then single votes that
@@ -9,9 +12,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crypto::Signature;
-use types::{Attestation, AttestationData, Bits, BlsSignature, Root, Slot};
+use transition::accessors::get_committee_indices;
+use types::{Attestation, AttestationData, Bits, BlsSignature, CommitteeIndex, Root, Slot};
 
-/// Different votes of one slot. Further ones are dropped: honest validators cast a few for each committee.
+/// Different votes of one slot, those of different committees counted apart. Further ones are dropped: honest
+/// validators cast a few for each committee.
 pub const DATA_PER_SLOT_MAX: usize = 1024;
 
 /// Aggregates of one vote. When there are more, the one with the fewest attesters goes.
@@ -34,13 +39,14 @@ pub struct AttestationPool {
     slots: BTreeMap<Slot, Arc<Votes>>,
 }
 
-/// The votes of one slot, by the root of their data.
-type Votes = BTreeMap<Root, Arc<Vote>>;
+/// The votes of one slot, by the root of their data and their committee.
+type Votes = BTreeMap<(Root, CommitteeIndex), Arc<Vote>>;
 
-/// Everyone who cast one vote.
+/// Everyone in a committee who cast one vote.
 #[derive(Clone, Debug)]
 pub(crate) struct Vote {
     pub data: AttestationData,
+    pub committee_index: CommitteeIndex,
     /// What the committees of the vote depend on, where that is known.
     pub shuffling: Option<Root>,
     /// Single votes, by their place in the committee.
@@ -48,6 +54,7 @@ pub(crate) struct Vote {
     /// Aggregates, none of which covers another; the one with the most attesters first.
     aggregates: Vec<Part>,
     committee_len: usize,
+    /// As the attestations have them: empty before Electra.
     committee_bits: Bits,
 }
 
@@ -62,11 +69,12 @@ struct Part {
 #[derive(Clone, Debug)]
 pub(crate) struct Combination {
     pub bits: Bits,
-    signatures: Vec<BlsSignature>,
+    pub signatures: Vec<BlsSignature>,
 }
 
 impl AttestationPool {
-    /// Takes a verified attestation. `data_root` is the root of its data. `shuffling` is the last block before the
+    /// Takes a verified attestation of one committee; one of several is [`Inserted::Known`], since it was made of such.
+    /// `data_root` is the root of its data. `shuffling` is the last block before the
     /// epoch of its committees' seed, on its own chain, where that is known: an attestation cannot be packed on a
     /// chain whose committees are others.
     pub fn insert(
@@ -76,17 +84,19 @@ impl AttestationPool {
         shuffling: Option<Root>,
     ) -> Inserted {
         let slot = attestation.data.slot;
+        let Some(committee_index) = committee_index(attestation) else { return Inserted::Known };
         let votes = self.slots.entry(slot).or_default();
-        let known = votes.get(&data_root);
+        let known = votes.get(&(data_root, committee_index));
         if known.is_some_and(|vote| vote.covers(attestation)) {
             return Inserted::Known;
         }
         if known.is_none() && votes.len() >= DATA_PER_SLOT_MAX {
             return Inserted::Full;
         }
-        let vote = Arc::make_mut(votes).entry(data_root).or_insert_with(|| {
+        let vote = Arc::make_mut(votes).entry((data_root, committee_index)).or_insert_with(|| {
             Arc::new(Vote {
                 data: attestation.data.clone(),
+                committee_index,
                 shuffling,
                 singles: BTreeMap::new(),
                 aggregates: Vec::new(),
@@ -97,11 +107,24 @@ impl AttestationPool {
         Arc::make_mut(vote).add(attestation)
     }
 
-    /// The attestation with the most attesters that can be put together for a vote; none where there is no such vote.
+    /// The attestation with the most attesters that can be put together for a committee's vote; none where there is no
+    /// such vote. Without a committee it is that of the first committee with such data, which before Electra is the
+    /// only one.
     ///
     /// Costs a curve addition for each part, so it is not for the writer's thread.
-    pub fn aggregate_attestation(&self, slot: Slot, data_root: Root) -> Option<Attestation> {
-        let vote = self.slots.get(&slot)?.get(&data_root)?;
+    pub fn aggregate_attestation(
+        &self,
+        slot: Slot,
+        data_root: Root,
+        committee: Option<CommitteeIndex>,
+    ) -> Option<Attestation> {
+        let votes = self.slots.get(&slot)?;
+        let vote = match committee {
+            Some(index) => votes.get(&(data_root, index))?,
+            None => {
+                votes.range((data_root, CommitteeIndex(0))..=(data_root, CommitteeIndex(u64::MAX))).next()?.1
+            }
+        };
         vote.combinations(1).pop()?.attestation(vote)
     }
 
@@ -129,10 +152,19 @@ impl AttestationPool {
         self.slots.is_empty()
     }
 
-    /// All votes, oldest first.
-    pub(crate) fn votes(&self) -> impl Iterator<Item = &Arc<Vote>> {
-        self.slots.values().flat_map(|votes| votes.values())
+    /// All votes with the roots of their data, oldest first, those of equal data together.
+    pub(crate) fn votes(&self) -> impl Iterator<Item = (Root, &Arc<Vote>)> {
+        self.slots.values().flat_map(|votes| votes.iter().map(|((root, _), vote)| (*root, vote)))
     }
+}
+
+/// The committee of an attestation; none where it is of several or of none.
+fn committee_index(attestation: &Attestation) -> Option<CommitteeIndex> {
+    if attestation.committee_bits.is_empty() {
+        return Some(attestation.data.index);
+    }
+    let mut indices = get_committee_indices(&attestation.committee_bits);
+    indices.next().filter(|_| indices.next().is_none())
 }
 
 impl Vote {
@@ -201,23 +233,25 @@ impl Vote {
 }
 
 impl Combination {
-    /// The attestation; none where a signature is no point, which verified ones are.
+    /// The attestation in the form of the votes; none where a signature is no point, which verified ones are.
     pub fn attestation(self, vote: &Vote) -> Option<Attestation> {
-        let signature = match self.signatures.as_slice() {
-            [only] => *only,
-            many => {
-                let points = many.iter().map(|signature| Signature::from_compressed(&signature.0).ok());
-                let sum = crypto::aggregate(&points.collect::<Option<Vec<_>>>()?).ok()?;
-                types::FixedBytes(sum.compress())
-            }
-        };
         Some(Attestation {
+            signature: sum(&self.signatures)?,
             aggregation_bits: self.bits,
             data: vote.data.clone(),
-            signature,
             committee_bits: vote.committee_bits.clone(),
         })
     }
+}
+
+/// The aggregate of signatures; none where there are none, or one is no point.
+pub(crate) fn sum(signatures: &[BlsSignature]) -> Option<BlsSignature> {
+    if let [only] = signatures {
+        return Some(*only);
+    }
+    let points = signatures.iter().map(|signature| Signature::from_compressed(&signature.0).ok());
+    let sum = crypto::aggregate(&points.collect::<Option<Vec<_>>>()?).ok()?;
+    Some(types::FixedBytes(sum.compress()))
 }
 
 #[cfg(test)]
@@ -265,7 +299,7 @@ mod tests {
 
     #[track_caller]
     fn check_best(of: &[&[usize]], expected: &[usize]) {
-        let best = pool(of).aggregate_attestation(Slot(1), root(&data(1))).unwrap();
+        let best = pool(of).aggregate_attestation(Slot(1), root(&data(1)), None).unwrap();
         assert_eq!(best.aggregation_bits.ones().collect::<Vec<_>>(), expected);
         let keys: Vec<Arc<PublicKey>> = expected.iter().map(|m| Arc::new(key(*m).public_key())).collect();
         let signature = Signature::from_compressed(&best.signature.0).unwrap();
@@ -317,7 +351,30 @@ mod tests {
                 vote.insert(&attestation, Root::ZERO, None);
             }
         }
-        assert_eq!(vote.votes().next().unwrap().aggregates.len(), AGGREGATES_MAX);
+        assert_eq!(vote.votes().next().unwrap().1.aggregates.len(), AGGREGATES_MAX);
+    }
+
+    #[test]
+    fn committees_with_the_same_data_are_kept_apart() {
+        let of_committee = |index, members: &[usize]| {
+            let mut committee_bits = Bits::zero(4);
+            committee_bits.set(index, true);
+            Attestation { committee_bits, ..attestation(members, 1) }
+        };
+        let data_root = root(&data(1));
+        let mut pool = AttestationPool::default();
+        for of in [of_committee(1, &[0]), of_committee(3, &[0, 1]), of_committee(1, &[2])] {
+            assert_eq!(pool.insert(&of, data_root, None), Inserted::New);
+        }
+        let aggregate = |index| pool.aggregate_attestation(Slot(1), data_root, Some(CommitteeIndex(index)));
+        let members = |index| aggregate(index).map(|a| a.aggregation_bits.ones().collect::<Vec<_>>());
+        assert_eq!([0, 1, 3].map(members), [None, Some(vec![0, 2]), Some(vec![0, 1])]);
+        assert_eq!(aggregate(3).unwrap().committee_bits, of_committee(3, &[0]).committee_bits);
+        assert_eq!(pool.best(Some(Slot(1))).len(), 2);
+        let mut of_two = of_committee(1, &[5]);
+        of_two.committee_bits.set(2, true);
+        assert_eq!(pool.insert(&of_two, data_root, None), Inserted::Known);
+        assert_eq!(pool.len(), 2);
     }
 
     #[test]

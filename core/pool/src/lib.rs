@@ -11,6 +11,7 @@
 
 mod attestations;
 mod cover;
+mod on_chain;
 mod operations;
 mod packing;
 mod sync_committee;

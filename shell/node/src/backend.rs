@@ -251,7 +251,7 @@ impl Backend for NodeBackend {
 
     fn aggregate_attestation(&self, slot: Slot, data_root: Root) -> Reply<'_, Attestation> {
         self.read(move |lookup| {
-            let found = lookup.view.pools.attestations.aggregate_attestation(slot, data_root);
+            let found = lookup.view.pools.attestations.aggregate_attestation(slot, data_root, None);
             found.ok_or_else(|| ApiError::not_found("no attestation with that data is known"))
         })
     }

@@ -237,8 +237,8 @@ fn read(view: &View, ask: Ask) -> Result<Answer, String> {
             let found = view.pools.sync_votes.contribution(view.spec, slot, root, part);
             Ok(Answer::Contribution(Box::new(found.ok_or("there is no such vote")?)))
         }
-        Ask::Aggregate(slot, _, root) => {
-            let aggregate = view.aggregate(slot, root).ok_or("there is no such attestation")?;
+        Ask::Aggregate(slot, index, root) => {
+            let aggregate = view.aggregate(slot, root, Some(index)).ok_or("there is no such attestation")?;
             Ok(Answer::Aggregate(Box::new(aggregate)))
         }
         Ask::Subscribe(_) | Ask::SubscribeSync(_) => Ok(Answer::Published(Vec::new())),

@@ -251,7 +251,7 @@ impl Node {
         let all: Vec<_> = (0..VALIDATORS).map(ValidatorIndex).collect();
         let duties = view.attester_duties(epoch, &all).unwrap().duties;
         let root = view.attestation_data(Slot(slot), index).unwrap().hash_tree_root(types::Ctx::PLAIN);
-        let aggregate = view.aggregate(Slot(slot), root).unwrap();
+        let aggregate = view.aggregate(Slot(slot), root, Some(index)).unwrap();
         let signed = |duty: &chain::AttesterDuty| {
             let domain = |kind| get_domain(&view.head.state, kind, epoch);
             let index = duty.validator_index;
