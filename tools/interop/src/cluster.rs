@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use api::Client as Api;
 use devnet::{ForeignSeat, Ports, Processes, log_tail};
 
+use crate::engine::{self, Engine};
 use crate::mix::{Client, ValidatorPlan};
 use crate::network::Network;
 use crate::{interlock, lodestar};
@@ -82,15 +83,36 @@ impl Cluster {
             seat.bootnodes =
                 vec![record.with_context(|| format!("{} has no record", first.name))?.to_owned()];
         }
+        let engine = self.start_engine(&seat)?;
         let process = match client {
-            Client::Interlock => interlock::beacon(&self.programs.interlock, &seat),
-            Client::Lodestar => lodestar::beacon(&self.programs.lodestar, &seat),
+            Client::Interlock => interlock::beacon(&self.programs.interlock, &seat, engine.as_ref()),
+            Client::Lodestar => lodestar::beacon(&self.programs.lodestar, &seat, engine.as_ref()),
         };
         self.processes.start(process)?;
         let node = Node { api: Api::new(&format!("http://127.0.0.1:{}", seat.ports.http)), name };
         self.first_answer(&node).await?;
         self.nodes.push(node);
         Ok(())
+    }
+
+    /// The engine of a node, on a network that merges. It writes its secret before it listens, within milliseconds;
+    /// Lodestar takes seconds until it reads it, and Interlock must find it.
+    fn start_engine(&mut self, seat: &ForeignSeat) -> anyhow::Result<Option<Engine>> {
+        if !self.network.merges() {
+            return Ok(None);
+        }
+        let ports = self.ports.node()?;
+        let name = format!("{}-engine", seat.name);
+        let (engine, process) =
+            engine::mock(&self.programs.interlock, seat.network.path(), (&name, &seat.dir), ports);
+        self.processes.start(process)?;
+        let started = Instant::now();
+        while !engine.secret.is_file() {
+            self.all_alive()?;
+            ensure!(started.elapsed() < START_TIMEOUT, "{name} does not start\n{}", self.tails(&name));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(Some(engine))
     }
 
     async fn first_answer(&mut self, node: &Node) -> anyhow::Result<()> {

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use devnet::{ForeignSeat, ProcessPlan};
 
-/// A beacon node.
-pub fn beacon(program: &Path, seat: &ForeignSeat) -> ProcessPlan {
+use crate::engine::Engine;
+
+/// A beacon node, with its engine where the network has any.
+pub fn beacon(program: &Path, seat: &ForeignSeat, engine: Option<&Engine>) -> ProcessPlan {
     let process = ProcessPlan::new(&seat.name, program, seat.dir.join("log.txt"))
         .arg("beacon")
         .path("--network-dir", seat.network.path())
@@ -16,6 +18,10 @@ pub fn beacon(program: &Path, seat: &ForeignSeat) -> ProcessPlan {
         .option("--listen-address", "127.0.0.1")
         .option("--enr-address", "127.0.0.1")
         .arg("--subscribe-all-subnets");
+    let process = match engine {
+        Some(engine) => process.option("--execution", &engine.url).path("--execution-jwt", &engine.secret),
+        None => process,
+    };
     seat.bootnodes.iter().fold(process, |process, record| process.option("--bootnode", record))
 }
 

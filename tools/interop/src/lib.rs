@@ -12,6 +12,7 @@
 
 mod agreement;
 mod cluster;
+mod engine;
 mod install;
 mod interlock;
 mod lodestar;

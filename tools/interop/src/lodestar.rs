@@ -8,6 +8,7 @@ use devnet::{Foreign, ForeignRole, ForeignSeat, ProcessPlan};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::engine::Engine;
 use crate::install;
 
 /// A Lodestar process that joins an Interlock network.
@@ -47,7 +48,9 @@ impl Foreign for Lodestar {
         );
         Ok(match self.role {
             ForeignRole::ValidatorClient => validator(&program, seat),
-            ForeignRole::BeaconNode | ForeignRole::BeaconNodeWithOurValidators => beacon(&program, seat),
+            ForeignRole::BeaconNode | ForeignRole::BeaconNodeWithOurValidators => {
+                beacon(&program, seat, None)
+            }
         })
     }
 
@@ -95,8 +98,9 @@ fn base(program: &Path, kind: &str, seat: &ForeignSeat) -> ProcessPlan {
         .option("--logFile", "none")
 }
 
-/// A beacon node. Without a boot node it is the network's first, which waits for nobody.
-pub fn beacon(program: &Path, seat: &ForeignSeat) -> ProcessPlan {
+/// A beacon node, with its engine where the network has any. Without a boot node it is the network's first, which waits
+/// for nobody.
+pub fn beacon(program: &Path, seat: &ForeignSeat, engine: Option<&Engine>) -> ProcessPlan {
     let process = base(program, "beacon", seat)
         .path("--genesisStateFile", &seat.network.genesis())
         .option("--listenAddress", "127.0.0.1")
@@ -109,9 +113,18 @@ pub fn beacon(program: &Path, seat: &ForeignSeat) -> ProcessPlan {
         .option("--rest.address", "127.0.0.1")
         .option("--rest.port", seat.ports.http)
         .option("--rest.namespace", "*")
-        .option("--eth1", "false")
         .option("--subscribeAllSubnets", "true")
         .option("--network.allowPublishToZeroPeers", "true");
+    // It looks for the terminal block where it would follow deposits, which it is told not to.
+    let process = match engine {
+        None => process.option("--eth1", "false"),
+        Some(engine) => process
+            .option("--eth1", "true")
+            .option("--eth1.providerUrls", &engine.rpc_url)
+            .option("--eth1.disableEth1DepositDataTracker", "true")
+            .option("--execution.urls", &engine.url)
+            .path("--jwt-secret", &engine.secret),
+    };
     if seat.bootnodes.is_empty() {
         return process.option("--sync.isSingleNode", "true");
     }
@@ -136,7 +149,7 @@ mod tests {
     use crate::network::Network;
 
     fn seat(dir: &Path, bootnodes: Vec<String>) -> ForeignSeat {
-        let network = Network::write(&dir.join("network"), 2, 64, 1_700_000_000).unwrap();
+        let network = Network::write(&dir.join("network"), 2, 64, 1_700_000_000, &[]).unwrap();
         let mut ports = devnet::Ports::anywhere().unwrap();
         let mut seat = network.seat("one", dir.join("one"), ports.node().unwrap());
         seat.bootnodes = bootnodes;
@@ -148,9 +161,10 @@ mod tests {
     #[test]
     fn only_the_first_node_of_a_network_counts_as_synced_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let alone = beacon(Path::new("lodestar"), &seat(dir.path(), Vec::new())).arguments;
+        let alone = beacon(Path::new("lodestar"), &seat(dir.path(), Vec::new()), None).arguments;
         assert!(alone.contains(&"--sync.isSingleNode".to_owned()));
-        let second = beacon(Path::new("lodestar"), &seat(dir.path(), vec!["enr:-a".to_owned()])).arguments;
+        let second =
+            beacon(Path::new("lodestar"), &seat(dir.path(), vec!["enr:-a".to_owned()]), None).arguments;
         assert!(!second.contains(&"--sync.isSingleNode".to_owned()));
         assert!(second.windows(2).any(|pair| pair == ["--bootnodes", "enr:-a"]));
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use anyhow::bail;
+use types::{Epoch, ForkName};
 
 /// Which program a part is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,10 @@ pub enum Mix {
     LodestarValidates,
     /// Interlock's validator client works with a Lodestar node.
     InterlockValidates,
+    /// [`Mix::Halves`] from phase 0 through Altair, the merge and Capella.
+    HalvesThroughForks,
+    /// [`Mix::LodestarValidates`] from phase 0 through Altair, the merge and Capella.
+    LodestarValidatesThroughForks,
 }
 
 /// A validator client.
@@ -71,12 +76,14 @@ impl Plan {
 
 impl Mix {
     /// All mixes with Interlock in them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::LodestarFollows,
         Self::InterlockFollows,
         Self::Halves,
         Self::LodestarValidates,
         Self::InterlockValidates,
+        Self::HalvesThroughForks,
+        Self::LodestarValidatesThroughForks,
     ];
 
     /// Its letter on the command line.
@@ -88,6 +95,8 @@ impl Mix {
             Self::Halves => 'c',
             Self::LodestarValidates => 'd',
             Self::InterlockValidates => 'e',
+            Self::HalvesThroughForks => 'f',
+            Self::LodestarValidatesThroughForks => 'g',
         }
     }
 
@@ -100,7 +109,28 @@ impl Mix {
             Self::Halves => "half of the validators on each client",
             Self::LodestarValidates => "Lodestar validators on an Interlock node",
             Self::InterlockValidates => "Interlock validators on a Lodestar node",
+            Self::HalvesThroughForks => {
+                "half of the validators on each client, through Altair, merge, Capella"
+            }
+            Self::LodestarValidatesThroughForks => {
+                "Lodestar validators on an Interlock node, through Altair, merge, Capella"
+            }
         }
+    }
+
+    /// When its network is upgraded, in order; never where it stays in phase 0.
+    pub fn upgrades(self) -> &'static [(ForkName, Epoch)] {
+        const UPGRADES: [(ForkName, Epoch); 3] =
+            [(ForkName::Altair, Epoch(2)), (ForkName::Bellatrix, Epoch(4)), (ForkName::Capella, Epoch(6))];
+        match self {
+            Self::HalvesThroughForks | Self::LodestarValidatesThroughForks => &UPGRADES,
+            _ => &[],
+        }
+    }
+
+    /// The epoch that its network has to finalize at least: one in the last fork, after the one that begins it.
+    pub fn goal(self) -> Epoch {
+        self.upgrades().last().map_or(Epoch(0), |(_, epoch)| *epoch + 1)
     }
 
     /// Its parts, with this many validators.
@@ -125,10 +155,10 @@ impl Mix {
                 validators: halves(Lodestar, Lodestar),
                 late: Some(Interlock),
             },
-            Self::Halves => {
+            Self::Halves | Self::HalvesThroughForks => {
                 Plan { nodes: vec![Interlock, Lodestar], validators: halves(Interlock, Lodestar), late: None }
             }
-            Self::LodestarValidates => {
+            Self::LodestarValidates | Self::LodestarValidatesThroughForks => {
                 Plan { nodes: vec![Interlock, Interlock], validators: all(Lodestar), late: None }
             }
             Self::InterlockValidates => {
@@ -148,7 +178,7 @@ impl FromStr for Mix {
             .find(|mix| mix.letter().to_string() == text.trim())
         {
             Some(mix) => Ok(mix),
-            None => bail!("no mix {text:?}; there are a, b, c, d, e, and 0 without Interlock"),
+            None => bail!("no mix {text:?}; there are a to g, and 0 without Interlock"),
         }
     }
 }
@@ -179,8 +209,8 @@ mod tests {
             assert_eq!(mix.letter().to_string().parse::<Mix>().unwrap(), mix);
         }
         assert_eq!(
-            "f".parse::<Mix>().unwrap_err().to_string(),
-            "no mix \"f\"; there are a, b, c, d, e, and 0 without Interlock"
+            "h".parse::<Mix>().unwrap_err().to_string(),
+            "no mix \"h\"; there are a to g, and 0 without Interlock"
         );
     }
 }

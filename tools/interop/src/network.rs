@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use devnet::{ForeignSeat, NetworkFolder, NodePorts, interop_genesis};
-use types::{Config, Epoch, Settings, Slot, Spec};
+use types::constants::FAR_FUTURE_EPOCH;
+use types::{Config, Epoch, ForkName, Settings, Slot, Spec};
 
 /// A local network whose validators have the keys that everyone knows.
 pub struct Network {
     folder: NetworkFolder,
-    /// Its rules: the minimal preset in phase 0 for ever, with slots of whole seconds.
+    /// Its rules: the minimal preset with slots of whole seconds.
     pub spec: &'static Spec,
     /// Unix seconds.
     pub genesis_time: u64,
@@ -17,18 +18,34 @@ pub struct Network {
 }
 
 impl Network {
-    /// Writes the folder. Slots are in whole seconds, since Lodestar 1.5.1 knows no other.
-    pub fn write(dir: &Path, slot_seconds: u64, validators: u64, genesis_time: u64) -> anyhow::Result<Self> {
+    /// Writes the folder. Slots are in whole seconds, since Lodestar 1.5.1 knows no other. The genesis is of phase 0, and
+    /// the chain merges as soon as it can: with the first block of its execution engines, which all have the same one.
+    pub fn write(
+        dir: &Path,
+        slot_seconds: u64,
+        validators: u64,
+        genesis_time: u64,
+        upgrades: &[(ForkName, Epoch)],
+    ) -> anyhow::Result<Self> {
         let mut settings = Settings::parse(Config::MINIMAL_YAML)?;
         settings.set("CONFIG_NAME", "interop");
         settings.set("SLOT_DURATION_MS", slot_seconds * 1000);
         // Lodestar reads this older key alone; Interlock keeps it and checks that both agree.
         settings.set("SECONDS_PER_SLOT", slot_seconds);
         settings.set("MIN_GENESIS_ACTIVE_VALIDATOR_COUNT", validators);
+        settings.set("TERMINAL_TOTAL_DIFFICULTY", 0);
+        for (fork, epoch) in upgrades {
+            settings.set(&format!("{}_FORK_EPOCH", fork.as_str().to_uppercase()), epoch);
+        }
         let spec = Spec::from_settings(settings, None)?;
         let genesis = interop_genesis(spec, validators, genesis_time)?;
         let folder = NetworkFolder::write(dir, spec, &genesis)?;
         Ok(Self { folder, spec, genesis_time, validators })
+    }
+
+    /// True where its blocks carry payloads some day, so that its nodes need execution engines.
+    pub fn merges(&self) -> bool {
+        self.spec.fork_epoch(ForkName::Bellatrix) != FAR_FUTURE_EPOCH
     }
 
     /// The slot at a time in Unix seconds; none before genesis.
@@ -69,7 +86,7 @@ mod tests {
     #[test]
     fn the_configuration_says_the_slot_in_the_words_of_both_clients() {
         let dir = tempfile::tempdir().unwrap();
-        let network = Network::write(dir.path(), 2, 16, 1_700_000_000).unwrap();
+        let network = Network::write(dir.path(), 2, 16, 1_700_000_000, &[]).unwrap();
         let config = std::fs::read_to_string(network.folder.config()).unwrap();
         assert!(
             config.contains("SLOT_DURATION_MS: 2000\n") && config.contains("SECONDS_PER_SLOT: 2\n"),
@@ -89,7 +106,7 @@ mod tests {
     #[test]
     fn lodestars_validator_client_finds_no_difference_in_our_specification() {
         let dir = tempfile::tempdir().unwrap();
-        let spec = Network::write(dir.path(), 2, 64, 1_700_000_000).unwrap().spec;
+        let spec = Network::write(dir.path(), 2, 64, 1_700_000_000, &[]).unwrap().spec;
         let ours: std::collections::BTreeMap<String, String> =
             spec.preset.entries().into_iter().chain(spec.config.entries()).collect();
         let theirs: serde_json::Value = serde_json::from_str(THEIRS).unwrap();

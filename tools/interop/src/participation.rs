@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::AttesterDuty;
-use types::{CommitteeIndex, Epoch, SignedBeaconBlock, Slot, Spec, ValidatorIndex};
+use types::{CommitteeIndex, Epoch, ForkName, SignedBeaconBlock, Slot, Spec, ValidatorIndex};
 
 /// A seat: slot, committee, place in the committee.
 type Seat = (Slot, CommitteeIndex, u64);
@@ -29,12 +29,25 @@ impl Duties {
 pub struct Tally {
     voted: BTreeMap<Epoch, BTreeSet<Seat>>,
     blocks: BTreeMap<ValidatorIndex, u64>,
+    by_fork: BTreeMap<ForkName, OfFork>,
+}
+
+/// What the canonical blocks of one fork hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OfFork {
+    /// Blocks.
+    pub blocks: u64,
+    /// Blocks with an execution payload.
+    pub payloads: u64,
+    /// Votes of sync committees, and those that there could be.
+    pub sync_votes: (u64, u64),
 }
 
 impl Tally {
     /// Counts a canonical block.
     pub fn add(&mut self, spec: &Spec, block: &SignedBeaconBlock) {
         *self.blocks.entry(block.message.proposer_index).or_default() += 1;
+        self.add_to_fork(spec, block);
         for attestation in &block.message.body.attestations {
             let data = &attestation.data;
             let seats = self.voted.entry(data.slot.epoch(spec)).or_default();
@@ -42,6 +55,23 @@ impl Tally {
             let places = (0..bits.len()).filter(|place| bits.get(*place));
             seats.extend(places.map(|place| (data.slot, data.index, place as u64)));
         }
+    }
+
+    fn add_to_fork(&mut self, spec: &Spec, block: &SignedBeaconBlock) {
+        let (slot, body) = (block.message.slot, &block.message.body);
+        let of_fork = self.by_fork.entry(spec.fork_name_at_slot(slot)).or_default();
+        of_fork.blocks += 1;
+        of_fork.payloads += u64::from(!body.execution_payload.block_hash.is_zero());
+        if spec.fork_name_at_slot(slot) >= ForkName::Altair {
+            let bits = &body.sync_aggregate.sync_committee_bits;
+            of_fork.sync_votes.0 += (0..bits.len()).filter(|place| bits.get(*place)).count() as u64;
+            of_fork.sync_votes.1 += bits.len() as u64;
+        }
+    }
+
+    /// What the blocks of a fork hold.
+    pub fn of_fork(&self, fork: ForkName) -> OfFork {
+        self.by_fork.get(&fork).copied().unwrap_or_default()
     }
 
     /// Blocks proposed by these validators.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
-use types::Epoch;
+use types::{Epoch, ForkName};
 
 use crate::agreement::{one_head, one_history};
 use crate::cluster::{Cluster, Programs};
@@ -84,10 +84,10 @@ async fn run_mix(
     let dir = &options.dir.join(mix.letter().to_string());
     clear(dir)?;
     let genesis_time = unix_now() + GENESIS_DELAY_SECONDS;
-    let network =
-        Network::write(&dir.join("network"), options.slot_seconds, options.validators, genesis_time)?;
+    let (seconds, upgrades) = (options.slot_seconds, mix.upgrades());
+    let network = Network::write(&dir.join("network"), seconds, options.validators, genesis_time, upgrades)?;
     let mut cluster = Cluster::new(network, programs.clone(), dir)?;
-    let result = follow(options, &mix.plan(options.validators), &mut cluster, outcome, tell).await;
+    let result = follow(options, mix, &mut cluster, outcome, tell).await;
     // Stopping waits for processes, which must not hold up the threads that run everything else.
     tokio::task::spawn_blocking(|| cluster.stop()).await.context("a panic while stopping")?;
     result
@@ -110,11 +110,12 @@ fn clear(dir: &Path) -> anyhow::Result<()> {
 
 async fn follow(
     options: &Options,
-    plan: &Plan,
+    mix: Mix,
     cluster: &mut Cluster,
     outcome: &mut Outcome,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<()> {
+    let plan = &mix.plan(options.validators);
     for client in &plan.nodes {
         cluster.start_node(*client).await?;
     }
@@ -136,7 +137,7 @@ async fn follow(
         cluster.start_node(late).await?;
         tell(&format!("a late {} node was started in epoch {joined}", late.as_str()));
     }
-    let goal = joined + options.epochs;
+    let goal = (joined + options.epochs).max(mix.goal());
     let deadline = deadline(cluster, goal);
     let reached = watch.until_finalized(cluster, goal, deadline, tell).await;
     let finalized = watch.finalized(cluster);
@@ -146,9 +147,34 @@ async fn follow(
     one_head(cluster).await?;
     let mut tally = Tally::default();
     let blocks = one_history(cluster, finalized, &mut tally).await?;
+    all_forks(mix, &tally, tell)?;
     outcome.agreement = Some((blocks, cluster.nodes.len()));
     // An epoch's last votes stand in blocks of the next epoch, and genesis begins while clients still start.
     count_votes(plan, &watch, &tally, 1..finalized.0.saturating_sub(1), outcome)
+}
+
+/// Every fork of the schedule has blocks; those since the merge have payloads, and those since Altair the votes of most
+/// of the sync committee.
+fn all_forks(mix: Mix, tally: &Tally, tell: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+    for (fork, _) in mix.upgrades() {
+        let of_fork = tally.of_fork(*fork);
+        let (votes, seats) = of_fork.sync_votes;
+        tell(&format!(
+            "{fork}: {} blocks, {} with payloads, {votes} of {seats} votes of sync committees",
+            of_fork.blocks, of_fork.payloads
+        ));
+        ensure!(of_fork.blocks > 0, "no block of {fork} is in the chain");
+        let share = votes as f64 / seats.max(1) as f64;
+        ensure!(share >= PARTICIPATION_MIN, "{fork}: {votes} of {seats} votes of sync committees");
+        // Bellatrix begins before the merge, which happens with its first block that can.
+        let expected = match fork {
+            ForkName::Altair => 0,
+            ForkName::Bellatrix => of_fork.blocks / 2,
+            _ => of_fork.blocks,
+        };
+        ensure!(of_fork.payloads >= expected, "{fork}: {of_fork:?}, too few payloads");
+    }
+    Ok(())
 }
 
 /// The chain finalizes an epoch two epochs later.

@@ -16,7 +16,8 @@ pub enum Interop {
     /// Everything listens on loopback. The mixes are: (a) Lodestar nodes follow an Interlock network, (b) Interlock
     /// nodes follow a Lodestar network, in both one from genesis and one late; (c) half of the validators on each
     /// client; (d) Lodestar's validator client on an Interlock node; (e) Interlock's validator client on a Lodestar
-    /// node. Besides there is 0, Lodestar alone. A mix passes when every node has finalized enough epochs after the
+    /// node; (f) as c, and (g) as d, from phase 0 through Altair, the merge and Capella, each node with a mock engine of
+    /// its own. Besides there is 0, Lodestar alone. A mix passes when every node has finalized enough epochs after the
     /// foreign part joined, all nodes have the same blocks, and the chain holds the votes of each client's validators.
     Run(Run),
 }
