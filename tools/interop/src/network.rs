@@ -33,7 +33,9 @@ impl Network {
         // Lodestar reads this older key alone; Interlock keeps it and checks that both agree.
         settings.set("SECONDS_PER_SLOT", slot_seconds);
         settings.set("MIN_GENESIS_ACTIVE_VALIDATOR_COUNT", validators);
-        settings.set("TERMINAL_TOTAL_DIFFICULTY", 0);
+        if !upgrades.is_empty() {
+            settings.set("TERMINAL_TOTAL_DIFFICULTY", 0);
+        }
         for (fork, epoch) in upgrades {
             settings.set(&format!("{}_FORK_EPOCH", fork.as_str().to_uppercase()), epoch);
         }
