@@ -56,6 +56,11 @@ bounds! {
     MAX_WITHDRAWALS_PER_PAYLOAD = |p, _| p.max_withdrawals_per_payload,
     MAX_BLS_TO_EXECUTION_CHANGES = |p, _| p.max_bls_to_execution_changes,
     MAX_BLOB_COMMITMENTS_PER_BLOCK = |p, _| p.max_blob_commitments_per_block,
+    // Proofs of a block's blobs: of whole blobs until Fulu, then of their cells.
+    BLOB_PROOFS = |p, fork| {
+        let each = if fork >= ForkName::Fulu { p.cells_per_ext_blob } else { 1 };
+        p.max_blob_commitments_per_block * each
+    },
     BLOB_BYTES = |p, _| p.field_elements_per_blob * crate::constants::BYTES_PER_FIELD_ELEMENT,
     KZG_COMMITMENT_INCLUSION_PROOF_DEPTH = |p, _| p.kzg_commitment_inclusion_proof_depth,
     KZG_COMMITMENTS_INCLUSION_PROOF_DEPTH = |p, _| p.kzg_commitments_inclusion_proof_depth,

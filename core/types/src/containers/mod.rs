@@ -4,6 +4,7 @@
 mod attestation;
 mod block;
 mod checkpoint;
+mod contents;
 mod data;
 mod deposit;
 mod execution;
@@ -22,6 +23,7 @@ pub use block::{
     BeaconBlock, BeaconBlockBody, BeaconBlockHeader, SignedBeaconBlock, SignedBeaconBlockHeader,
 };
 pub use checkpoint::{Checkpoint, Fork, ForkData, HistoricalBatch, HistoricalSummary, SigningData};
+pub use contents::{BlockContents, SignedBlockContents};
 pub use data::{
     BlobIdentifier, BlobSidecar, DataColumnSidecar, DataColumnsByRootIdentifier, MatrixEntry,
     PartialDataColumnGroupID, PartialDataColumnHeader, PartialDataColumnPartsMetadata,
