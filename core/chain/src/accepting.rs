@@ -130,7 +130,7 @@ impl Chain {
         if pool.insert(attestation, data.hash_tree_root(Ctx::PLAIN), shuffling) == pool::Inserted::Full {
             self.counters.overflows += 1;
         }
-        let liveness = Arc::make_mut(&mut self.liveness);
+        let liveness = Arc::make_mut(&mut self.recent.liveness);
         attesters.iter().for_each(|attester| liveness.saw(data.target.epoch, *attester));
         self.counters.attestations_verified += 1;
     }

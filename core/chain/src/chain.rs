@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use data_availability::Sidecar;
 use fork_choice::ForkChoice;
 use types::{Epoch, Root, SignedBeaconBlock, Slot, Spec, Time};
 
 use crate::aside::Aside;
+use crate::data::Data;
 use crate::gossip::Seen;
 use crate::import::Imports;
 use crate::incoming::{Incoming, Origin};
@@ -32,10 +34,9 @@ pub struct Chain {
     pub(crate) head: HeadView,
     pub(crate) seen: Seen,
     pub(crate) pools: PoolsView,
-    pub(crate) liveness: Arc<Liveness>,
     pub(crate) states: States,
-    /// Recent blocks, for readers.
-    pub(crate) blocks: Arc<BTreeMap<Root, Arc<SignedBeaconBlock>>>,
+    pub(crate) recent: Recent,
+    pub(crate) data: Data,
     pub(crate) imports: Imports,
     pub(crate) aside: Aside,
     pub(crate) work: Work,
@@ -44,6 +45,14 @@ pub struct Chain {
     pub(crate) counters: Counters,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) published: Published,
+}
+
+/// What readers see of the last slots, and nothing else needs.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    pub blocks: Arc<BTreeMap<Root, Arc<SignedBeaconBlock>>>,
+    pub sidecars: Arc<BTreeMap<Root, Vec<Sidecar>>>,
+    pub liveness: Arc<Liveness>,
 }
 
 /// The last view, and whether it still tells the truth.
@@ -71,9 +80,7 @@ impl Chain {
                 let outcome = SidecarsOutcome::Failed("no block waits for them".to_owned());
                 self.outputs.push_back(Output::SidecarsDone(id, outcome));
             }
-            Input::EngineDone(id, _) => {
-                self.fault(format!("an answer came for engine call {}, which is not under way", id.0));
-            }
+            Input::EngineDone(id, reply) => self.engine_done(id, reply),
             Input::JobDone(id, result) => self.job_done(id, result),
             Input::Stored(seq) => self.ledger.stored(seq),
             Input::Loaded(id, loaded) => self.loaded(id, loaded),

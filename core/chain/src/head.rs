@@ -130,7 +130,7 @@ impl Chain {
         let gone: BTreeSet<Root> = removed.into_iter().collect();
         let finalized_slot = self.finalized_slot();
         let stays = |root: &Root, slot: Slot| !gone.contains(root) || slot >= finalized_slot;
-        Arc::make_mut(&mut self.blocks).retain(|root, block| stays(root, block.message.slot));
+        Arc::make_mut(&mut self.recent.blocks).retain(|root, block| stays(root, block.message.slot));
         if let Some(state) = self.states.get(&self.fork_choice.finalized_checkpoint().root) {
             Arc::make_mut(&mut self.pools.operations).prune(state);
         }
@@ -181,11 +181,11 @@ impl Chain {
             finalized_state: self.states.get(&finalized.root).cloned(),
             finalized,
             fork_choice,
-            blocks: self.blocks.clone(),
-            sidecars: self.published.view.sidecars.clone(),
+            blocks: self.recent.blocks.clone(),
+            sidecars: self.recent.sidecars.clone(),
             states: self.states.shared(),
             pools: self.pools.clone(),
-            liveness: self.liveness.clone(),
+            liveness: self.recent.liveness.clone(),
             counters,
         }
     }

@@ -376,7 +376,7 @@ impl Chain {
         for (vote, attesters) in &executed.votes {
             // A vote in a block may be for a block that was pruned, or never seen here; it counts for nothing.
             let _ = self.fork_choice.on_attestation(vote, attesters, Origin::Block);
-            let liveness = Arc::make_mut(&mut self.liveness);
+            let liveness = Arc::make_mut(&mut self.recent.liveness);
             attesters.iter().for_each(|attester| liveness.saw(vote.target.epoch, *attester));
         }
         if let Err(invalid) = self.fork_choice.on_attester_slashing(&executed.equivocators) {
@@ -418,7 +418,7 @@ impl Chain {
 
     /// Keeps a block in memory for readers.
     pub(crate) fn keep_block(&mut self, root: Root, block: Arc<SignedBeaconBlock>) {
-        let blocks = Arc::make_mut(&mut self.blocks);
+        let blocks = Arc::make_mut(&mut self.recent.blocks);
         blocks.insert(root, block);
         while blocks.len() > RECENT_BLOCKS_MAX {
             let oldest = blocks.iter().min_by_key(|(root, block)| (block.message.slot, **root));

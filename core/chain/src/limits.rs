@@ -77,6 +77,9 @@ pub const RECENT_BLOCKS_MAX: usize = 256;
 /// slots go.
 pub const RECENT_SIDECARS_BLOCKS_MAX: usize = 64;
 
+/// Blocks whose data is expected. When there are more, the one of the lowest slot goes: it may be looked up again.
+pub const EXPECTED_BLOCKS_MAX: usize = 128;
+
 /// Commands under way. Further ones are answered with an error at once.
 pub const COMMANDS_MAX: usize = 256;
 

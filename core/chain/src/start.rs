@@ -8,7 +8,8 @@ use transition::genesis::genesis_block;
 use types::{BeaconState, ExecutionAddress, Gwei, Root, SignedBeaconBlock, Spec, SszExt, Time};
 
 use crate::aside::Aside;
-use crate::chain::{Chain, Published};
+use crate::chain::{Chain, Published, Recent};
+use crate::data::Data;
 use crate::gossip::Seen;
 use crate::head::head_of;
 use crate::import::Imports;
@@ -234,6 +235,7 @@ impl Chain {
         };
         let mut states = States::default();
         states.insert(root, state, |_| Rank::Pinned);
+        let data = Data::new(spec, config.custody.clone());
         Self {
             spec,
             config,
@@ -244,9 +246,9 @@ impl Chain {
             head,
             seen: Seen::default(),
             pools: PoolsView::default(),
-            liveness: Arc::default(),
             states,
-            blocks: Arc::default(),
+            recent: Recent::default(),
+            data,
             imports: Imports::default(),
             aside: Aside::default(),
             work: Work::default(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use types::{Checkpoint, Root, Slot, Time};
 
 use crate::chain::Chain;
+use crate::engine_calls::EngineCalls;
 use crate::import::Import;
 use crate::incoming::{Candidate, Incoming};
 use crate::job::{AdvanceState, ReplayStates, VerifySignatures};
@@ -26,6 +27,7 @@ pub(crate) struct Work {
     wanted: BTreeSet<StateKey>,
     /// What waits for them.
     parked: Vec<(StateKey, Parked)>,
+    pub(crate) engine: EngineCalls,
     batch: Vec<Candidate>,
     batch_since: Time,
     /// Messages whose signatures are being verified.
