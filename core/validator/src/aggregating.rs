@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use types::{
-    AggregateAndProof, Attestation, BlsSignature, CommitteeIndex, Root, SignedAggregateAndProof, Slot,
-    ValidatorIndex,
+    AggregateAndProof, Attestation, BlsSignature, CommitteeIndex, ForkName, Root, SignedAggregateAndProof,
+    Slot, ValidatorIndex,
 };
 
 use crate::Duties;
@@ -67,6 +67,11 @@ impl Duties {
         if aggregate.aggregation_bits.len() as u64 != length {
             let why = "the node's aggregate is of a committee of another size".to_owned();
             return self.aggregates_lost(slot, index, why);
+        }
+        // Since Electra the data no longer tells the committee.
+        let is_electra = self.spec.fork_name_at_slot(slot) >= ForkName::Electra;
+        if is_electra && !aggregate.committee_bits.ones().eq([index.as_usize()]) {
+            return self.aggregates_lost(slot, index, "the node's aggregate is of another committee".into());
         }
         let (mut requests, mut aggregates) = (Vec::new(), Vec::new());
         for attester in &aggregators {

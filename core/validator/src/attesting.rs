@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use types::{
-    Attestation, AttestationData, Bits, BlsSignature, CommitteeIndex, Epoch, ForkName, Root, Slot, SszExt,
-    ValidatorIndex,
+    Attestation, AttestationData, Bits, BlsSignature, CommitteeIndex, Epoch, ForkName, Root,
+    SingleAttestation, Slot, SszExt, ValidatorIndex,
 };
 
 use crate::Duties;
@@ -102,14 +102,11 @@ impl Duties {
         let epoch = data.target.epoch;
         let validators: Vec<ValidatorIndex> = duties.iter().map(|duty| duty.validator_index).collect();
         self.votes.attested.entry(epoch).or_default().extend(validators.iter().copied());
-        if self.spec.fork_name_at_slot(data.slot) >= ForkName::Electra {
-            let why = "attestations of Electra and later forks are not built yet";
-            return self.missed(Duty::Attestation(data.slot), validators, why);
-        }
-        let votes: Vec<(AttesterDuty, AttestationData)> = duties
-            .iter()
-            .map(|duty| (*duty, AttestationData { index: duty.committee_index, ..data.clone() }))
-            .collect();
+        let of_committee = |duty: &AttesterDuty| {
+            let index = self.index_in_data(data.slot, duty.committee_index);
+            (*duty, AttestationData { index, ..data.clone() })
+        };
+        let votes: Vec<(AttesterDuty, AttestationData)> = duties.iter().map(of_committee).collect();
         let requests = votes
             .iter()
             .map(|(duty, data)| self.domains.get_attestation_signature(duty.pubkey, data))
@@ -128,16 +125,13 @@ impl Duties {
             let of = votes.iter().map(|(duty, _)| duty.validator_index).collect();
             return self.missed(Duty::Attestation(slot), of, "the signer answered with too few signatures");
         }
-        let (mut attestations, mut validators) = (Vec::new(), Vec::new());
+        let (mut signed, mut validators) = (Vec::new(), Vec::new());
         let mut unsigned: BTreeMap<String, Vec<ValidatorIndex>> = BTreeMap::new();
         for ((duty, data), result) in votes.into_iter().zip(results) {
             match result {
                 Ok(signature) => {
-                    let mut aggregation_bits = Bits::zero(duty.committee_length as usize);
-                    aggregation_bits.set(duty.validator_committee_index as usize, true);
-                    let committee_bits = Bits::default();
-                    attestations.push(Attestation { aggregation_bits, data, signature, committee_bits });
                     validators.push(duty.validator_index);
+                    signed.push((duty, data, signature));
                 }
                 Err(why) => unsigned.entry(why).or_default().push(duty.validator_index),
             }
@@ -145,9 +139,12 @@ impl Duties {
         for (why, of) in unsigned {
             self.missed(Duty::Attestation(slot), of, format!("it was not signed: {why}"));
         }
-        if !attestations.is_empty() {
-            let purpose = Purpose::VotePublication(slot, root, validators);
-            self.ask(purpose, Ask::PublishAttestations(attestations));
+        if !signed.is_empty() {
+            let publication = match self.spec.fork_name_at_slot(slot) >= ForkName::Electra {
+                true => Ask::PublishSingleAttestations(signed.into_iter().map(single_attestation).collect()),
+                false => Ask::PublishAttestations(signed.into_iter().map(attestation).collect()),
+            };
+            self.ask(Purpose::VotePublication(slot, root, validators), publication);
         }
     }
 
@@ -170,6 +167,12 @@ impl Duties {
         self.missed(Duty::Attestation(slot), of, why);
     }
 
+    /// What the data of a committee's votes names: the committee, until
+    /// [Electra](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/validator.md#construct-attestation).
+    fn index_in_data(&self, slot: Slot, committee: CommitteeIndex) -> CommitteeIndex {
+        if self.spec.fork_name_at_slot(slot) >= ForkName::Electra { CommitteeIndex(0) } else { committee }
+    }
+
     /// The data of a slot's votes as a committee signs it, and its root.
     pub(crate) fn committee_data(
         &self,
@@ -177,8 +180,22 @@ impl Duties {
         index: CommitteeIndex,
     ) -> Option<(AttestationData, Root)> {
         let data = self.votes.slots.get(&slot)?.data.clone()?;
-        let data = AttestationData { index, ..data };
+        let data = AttestationData { index: self.index_in_data(slot, index), ..data };
         let root = data.hash_tree_root(ssz::Ctx::PLAIN);
         Some((data, root))
     }
+}
+
+/// A vote with its signature.
+type Signed = (AttesterDuty, AttestationData, BlsSignature);
+
+fn attestation((duty, data, signature): Signed) -> Attestation {
+    let mut aggregation_bits = Bits::zero(duty.committee_length as usize);
+    aggregation_bits.set(duty.validator_committee_index as usize, true);
+    Attestation { aggregation_bits, data, signature, committee_bits: Bits::default() }
+}
+
+fn single_attestation((duty, data, signature): Signed) -> SingleAttestation {
+    let AttesterDuty { committee_index, validator_index: attester_index, .. } = duty;
+    SingleAttestation { committee_index, attester_index, data, signature }
 }

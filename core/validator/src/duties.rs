@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use types::constants::GENESIS_SLOT;
 use types::{
-    AttestationData, BeaconBlock, BlsPubkey, BlsSignature, CommitteeIndex, Epoch, Root,
+    AttestationData, BlockContents, BlsPubkey, BlsSignature, CommitteeIndex, Epoch, ExecutionAddress, Root,
     SignedAggregateAndProof, Slot, Spec, Time, ValidatorIndex,
 };
 
 use crate::attesting::Votes;
+use crate::preparing::Fees;
 use crate::schedule::EpochDuties;
 use crate::sync_committee::{SyncPurpose, SyncWork};
 use crate::traffic::{
@@ -32,6 +33,8 @@ pub struct Config {
     pub keys: Vec<BlsPubkey>,
     /// 32 bytes for every block.
     pub graffiti: Root,
+    /// Who gets the fees of every block; without it the node decides.
+    pub fee_recipient: Option<ExecutionAddress>,
 }
 
 /// A key's place in the registry, once known.
@@ -45,12 +48,13 @@ pub(crate) enum Purpose {
     Attesters(Epoch),
     Proofs(Epoch, Vec<(Slot, ValidatorIndex)>),
     Subscription,
+    Fees,
     Data(Slot),
     VoteSignatures(Vec<(AttesterDuty, AttestationData)>),
     VotePublication(Slot, Root, Vec<ValidatorIndex>),
     Reveal(ProposerDuty),
     Block(ProposerDuty, BlsSignature),
-    BlockSignature(ProposerDuty, Box<BeaconBlock>),
+    BlockSignature(ProposerDuty, Box<BlockContents>),
     BlockPublication(ProposerDuty, Root),
     Aggregate(Slot, CommitteeIndex, Root),
     AggregateSignatures(Slot, Vec<SignedAggregateAndProof>),
@@ -88,6 +92,7 @@ pub struct Duties {
     pub(crate) votes: Votes,
     pub(crate) proposed: BTreeSet<(Slot, ValidatorIndex)>,
     pub(crate) sync: SyncWork,
+    pub(crate) fees: Fees,
     genesis_time: Time,
     open: BTreeMap<RequestId, Open>,
     delayed: Vec<(Time, Purpose)>,
@@ -112,6 +117,7 @@ impl Duties {
             votes: Votes::default(),
             proposed: BTreeSet::new(),
             sync: SyncWork::default(),
+            fees: Fees::new(config.fee_recipient),
             genesis_time: genesis.time,
             open: BTreeMap::new(),
             delayed: Vec::new(),
@@ -249,9 +255,13 @@ impl Duties {
         let at = self.now.after_ms(self.pause_ms());
         let in_time = at < last;
         if in_time {
-            self.delayed.push((at, purpose));
+            self.delay(at, purpose);
         }
         in_time
+    }
+
+    pub(crate) fn delay(&mut self, at: Time, purpose: Purpose) {
+        self.delayed.push((at, purpose));
     }
 
     fn until(&self, purpose: &Purpose) -> Time {
@@ -259,7 +269,7 @@ impl Duties {
         let close = |slot: &Slot| self.close_of(*slot);
         match purpose {
             Purpose::Keys | Purpose::Proposers(_) | Purpose::Attesters(_) => self.now.after_ms(2 * slot_ms),
-            Purpose::Proofs(..) | Purpose::Subscription => self.now.after_ms(4 * slot_ms),
+            Purpose::Proofs(..) | Purpose::Subscription | Purpose::Fees => self.now.after_ms(4 * slot_ms),
             Purpose::Data(slot) | Purpose::Aggregate(slot, ..) => close(slot).min(self.now.after_ms(slot_ms)),
             Purpose::VoteSignatures(votes) => votes.first().map_or(self.now, |(duty, _)| close(&duty.slot)),
             Purpose::VotePublication(slot, ..)
@@ -281,16 +291,18 @@ impl Duties {
                 self.attesters_known(epoch, root, duties);
             }
             (Purpose::Proofs(epoch, of), Answer::Signed(proofs)) => self.proofs_known(epoch, of, proofs),
-            (Purpose::Subscription, Answer::Published(_)) => {}
+            (Purpose::Subscription | Purpose::Fees, Answer::Published(_)) => {}
             (Purpose::Data(slot), Answer::AttestationData(data)) => self.data_known(slot, data),
             (Purpose::VoteSignatures(votes), Answer::Signed(results)) => self.votes_signed(votes, results),
             (Purpose::VotePublication(slot, root, of), Answer::Published(refused)) => {
                 self.published(Duty::Attestation(slot), root, of, refused);
             }
             (Purpose::Reveal(duty), Answer::Signed(results)) => self.reveal_signed(duty, results),
-            (Purpose::Block(duty, reveal), Answer::Block(block)) => self.block_known(duty, &reveal, block),
-            (Purpose::BlockSignature(duty, block), Answer::Signed(results)) => {
-                self.block_signed(duty, block, results);
+            (Purpose::Block(duty, reveal), Answer::Block(contents)) => {
+                self.block_known(duty, &reveal, contents);
+            }
+            (Purpose::BlockSignature(duty, contents), Answer::Signed(results)) => {
+                self.block_signed(duty, contents, results);
             }
             (Purpose::BlockPublication(duty, root), Answer::Published(refused)) => {
                 self.published(Duty::Block(duty.slot), root, vec![duty.validator_index], refused);
@@ -334,6 +346,7 @@ impl Duties {
             Purpose::Attesters(epoch) => self.fetch_failed(epoch, |duties| &mut duties.attesters, why),
             // Without its subnet a vote is published all the same, so nothing is missed for certain.
             Purpose::Proofs(..) | Purpose::Subscription => {}
+            Purpose::Fees => self.fees_failed(),
             Purpose::Data(slot) => self.data_failed(slot, why),
             Purpose::VoteSignatures(votes) => {
                 let Some(slot) = votes.first().map(|(duty, _)| duty.slot) else { return };
@@ -380,6 +393,7 @@ impl Duties {
                     self.ask(purpose.clone(), Ask::Aggregate(*slot, *index, *root))
                 }
                 Purpose::Block(duty, reveal) => self.ask_block(*duty, *reveal),
+                Purpose::Fees => self.fees.forget(),
                 Purpose::Sync(again) => self.sync_ask_again(again.clone()),
                 _ => unreachable!("only these are delayed"),
             }
@@ -387,6 +401,7 @@ impl Duties {
         self.close_slots();
         self.fetch();
         self.fetch_sync();
+        self.prepare_beacon_proposer();
         self.propose();
         self.attest();
         self.vote_for_sync();

@@ -14,6 +14,7 @@
 mod aggregating;
 mod attesting;
 mod duties;
+mod preparing;
 mod proposing;
 pub mod rules;
 mod schedule;

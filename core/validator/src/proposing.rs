@@ -2,7 +2,7 @@
 
 use ssz::SszExt;
 use types::constants::GENESIS_SLOT;
-use types::{BeaconBlock, BlsSignature, SignedBeaconBlock, Slot};
+use types::{BlockContents, BlsSignature, Slot};
 
 use crate::Duties;
 use crate::duties::Purpose;
@@ -42,7 +42,13 @@ impl Duties {
         }
     }
 
-    pub(crate) fn block_known(&mut self, duty: ProposerDuty, reveal: &BlsSignature, block: Box<BeaconBlock>) {
+    pub(crate) fn block_known(
+        &mut self,
+        duty: ProposerDuty,
+        reveal: &BlsSignature,
+        contents: Box<BlockContents>,
+    ) {
+        let block = &contents.block;
         let why = if block.slot != duty.slot {
             format!("the node's block is for slot {}", block.slot)
         } else if block.proposer_index != duty.validator_index {
@@ -50,17 +56,22 @@ impl Duties {
         } else if block.body.randao_reveal != *reveal {
             "the node's block has another randao reveal".to_owned()
         } else {
-            let request = self.domains.get_block_signature(duty.pubkey, &block);
-            return self.sign(Purpose::BlockSignature(duty, block), vec![request]);
+            let request = self.domains.get_block_signature(duty.pubkey, block);
+            return self.sign(Purpose::BlockSignature(duty, contents), vec![request]);
         };
         self.proposal_lost(duty, why);
     }
 
-    pub(crate) fn block_signed(&mut self, duty: ProposerDuty, block: Box<BeaconBlock>, results: Results) {
+    pub(crate) fn block_signed(
+        &mut self,
+        duty: ProposerDuty,
+        contents: Box<BlockContents>,
+        results: Results,
+    ) {
         match only(results) {
             Ok(signature) => {
-                let root = block.hash_tree_root(self.spec.ctx_at_slot(block.slot));
-                let signed = Box::new(SignedBeaconBlock { message: *block, signature });
+                let root = contents.block.hash_tree_root(self.spec.ctx_at_slot(contents.block.slot));
+                let signed = Box::new(contents.signed(signature));
                 self.ask(Purpose::BlockPublication(duty, root), Ask::PublishBlock(signed));
             }
             Err(why) => self.proposal_lost(duty, format!("it was not signed: {why}")),

@@ -187,6 +187,7 @@ impl Duties {
                 duties.attesters.stale = true;
             }
             self.sync.refresh();
+            self.fees.forget();
         }
         let slot = self.current_slot().unwrap_or_default();
         let next_epoch = self.start_of((slot.epoch(self.spec) + 1).start_slot(self.spec));

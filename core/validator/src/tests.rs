@@ -2,8 +2,10 @@
 
 mod aggregating;
 mod attesting;
+mod electra;
 mod failing;
 mod harness;
+mod preparing;
 mod proposing;
 mod refetching;
 mod sync_committee;

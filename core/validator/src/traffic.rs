@@ -1,9 +1,9 @@
 //! What goes into the duties machine and what comes out of it.
 
 use types::{
-    Attestation, AttestationData, BeaconBlock, BlsPubkey, BlsSignature, CommitteeIndex, Epoch, Root,
-    SignedAggregateAndProof, SignedBeaconBlock, SignedContributionAndProof, Slot, SyncCommitteeContribution,
-    SyncCommitteeMessage, ValidatorIndex,
+    Attestation, AttestationData, BlockContents, BlsPubkey, BlsSignature, CommitteeIndex, Epoch,
+    ExecutionAddress, Root, SignedAggregateAndProof, SignedBlockContents, SignedContributionAndProof,
+    SingleAttestation, Slot, SyncCommitteeContribution, SyncCommitteeMessage, ValidatorIndex,
 };
 
 use crate::SigningRequest;
@@ -123,8 +123,8 @@ pub enum Answer {
     Contribution(Box<SyncCommitteeContribution>),
     /// To [`Ask::AttestationData`].
     AttestationData(AttestationData),
-    /// To [`Ask::Block`].
-    Block(Box<BeaconBlock>),
+    /// To [`Ask::Block`]: the block, and the blobs that it commits to.
+    Block(Box<BlockContents>),
     /// To [`Ask::Aggregate`].
     Aggregate(Box<Attestation>),
     /// To [`Ask::Sign`]: one result for each request, in order; an error says in plain words why not.
@@ -163,14 +163,18 @@ pub enum Ask {
         /// 32 bytes of the proposer's choice.
         graffiti: Root,
     },
-    /// The best aggregate of a committee for some data, by the data's root.
+    /// The best aggregate of a committee for some data, by the data's root. Since Electra data names no committee.
     Aggregate(Slot, CommitteeIndex, Root),
     /// Signatures. Blocks and attestations pass slashing protection first, all of one request in one transaction.
     Sign(Vec<SigningRequest>),
-    /// Publish a block.
-    PublishBlock(Box<SignedBeaconBlock>),
-    /// Publish attestations.
+    /// Tell who wants the fees of blocks that these validators propose.
+    PrepareBeaconProposer(Vec<(ValidatorIndex, ExecutionAddress)>),
+    /// Publish a block with its blobs.
+    PublishBlock(Box<SignedBlockContents>),
+    /// Publish attestations, of slots before Electra.
     PublishAttestations(Vec<Attestation>),
+    /// Publish attestations, of slots since Electra.
+    PublishSingleAttestations(Vec<SingleAttestation>),
     /// Publish aggregates.
     PublishAggregates(Vec<SignedAggregateAndProof>),
     /// Publish votes of the sync committee.

@@ -2,8 +2,8 @@
 
 use ssz::{Ctx, SszExt};
 use types::{
-    AttestationData, BeaconBlock, Bits, BlsPubkey, BlsSignature, Checkpoint, CommitteeIndex, Epoch, Root,
-    Slot, Spec, SyncCommitteeContribution, Time, ValidatorIndex,
+    AttestationData, BeaconBlock, Bits, BlsPubkey, BlsSignature, Checkpoint, CommitteeIndex, Epoch,
+    ExecutionAddress, ForkName, Root, Slot, Spec, SyncCommitteeContribution, Time, ValidatorIndex,
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
 
 pub(crate) const GENESIS_MS: u64 = 1_000_000;
 pub(crate) const SLOT_MS: u64 = 6000;
+pub(crate) const FEES: ExecutionAddress = ssz::FixedBytes([0xfe; 20]);
 
 /// How the node answers a question: `None` leaves the question open.
 pub(crate) type Manner = Box<dyn Fn(&Ask) -> Option<Result<Answer, String>>>;
@@ -26,6 +27,8 @@ pub(crate) struct Play {
     pub(crate) hold: fn(&Ask) -> bool,
     /// Where a validator attests.
     pub(crate) slot_of: fn(Epoch, u64) -> Slot,
+    /// Committees of a slot.
+    pub(crate) committees: u64,
     pub(crate) held: Vec<(RequestId, Ask)>,
     pub(crate) asked: Vec<(Time, Ask)>,
     pub(crate) done: Vec<Done>,
@@ -60,8 +63,18 @@ impl Play {
         Self::with_spec(keys, Spec::from_yaml(&yaml, None).unwrap())
     }
 
+    /// The same where all forks up to this one are at an epoch.
+    pub(crate) fn with_fork(keys: u64, fork: ForkName, epoch: u64) -> Self {
+        let mut yaml = format!("PRESET_BASE: 'minimal'\nSLOT_DURATION_MS: {SLOT_MS}\n");
+        for begun in ForkName::ALL.into_iter().skip(1).filter(|begun| *begun <= fork) {
+            yaml.push_str(&format!("{}_FORK_EPOCH: {epoch}\n", begun.as_str().to_uppercase()));
+        }
+        Self::with_spec(keys, Spec::from_yaml(&yaml, None).unwrap())
+    }
+
     fn with_spec(keys: u64, spec: &'static Spec) -> Self {
-        let config = Config { keys: (0..keys).map(key).collect(), graffiti: root(7) };
+        let fee_recipient = Some(FEES);
+        let config = Config { keys: (0..keys).map(key).collect(), graffiti: root(7), fee_recipient };
         let genesis = Genesis { time: Time(GENESIS_MS), validators_root: root(1) };
         Self {
             duties: Duties::new(spec, genesis, config),
@@ -69,6 +82,7 @@ impl Play {
             manner: Box::new(|_| None),
             hold: |_| false,
             slot_of: usual_slot,
+            committees: 1,
             held: Vec::new(),
             asked: Vec::new(),
             done: Vec::new(),
@@ -162,9 +176,9 @@ impl Play {
                 let duty = |index: &ValidatorIndex| AttesterDuty {
                     pubkey: key(index.0),
                     validator_index: *index,
-                    committee_index: CommitteeIndex(0),
+                    committee_index: CommitteeIndex(index.0 % self.committees),
                     committee_length: self.keys,
-                    committees_at_slot: 1,
+                    committees_at_slot: self.committees,
                     validator_committee_index: index.0,
                     slot: (self.slot_of)(*epoch, index.0),
                 };
@@ -172,12 +186,18 @@ impl Play {
             }
             Ask::AttestationData(slot) => Answer::AttestationData(data(*slot)),
             Ask::Block { slot, randao_reveal, .. } => {
-                Answer::Block(Box::new(block(*slot, slot.0 % 8 % self.keys, *randao_reveal)))
+                Answer::Block(Box::new(block(*slot, slot.0 % 8 % self.keys, *randao_reveal).into()))
             }
             Ask::Aggregate(slot, index, _) => {
                 let aggregation_bits = Bits::zero(usize::try_from(self.keys).unwrap());
-                let data = AttestationData { index: *index, ..data(*slot) };
-                let (signature, committee_bits) = (BlsSignature::ZERO, Bits::default());
+                let is_electra = self.duties.spec.fork_name_at_slot(*slot) >= ForkName::Electra;
+                let in_data = if is_electra { CommitteeIndex(0) } else { *index };
+                let data = AttestationData { index: in_data, ..data(*slot) };
+                let mut committee_bits = Bits::zero(if is_electra { 4 } else { 0 });
+                if is_electra {
+                    committee_bits.set(index.as_usize(), true);
+                }
+                let signature = BlsSignature::ZERO;
                 let aggregate = types::Attestation { aggregation_bits, data, signature, committee_bits };
                 Answer::Aggregate(Box::new(aggregate))
             }
@@ -185,6 +205,8 @@ impl Play {
             Ask::Subscribe(_)
             | Ask::PublishBlock(_)
             | Ask::PublishAttestations(_)
+            | Ask::PublishSingleAttestations(_)
+            | Ask::PrepareBeaconProposer(_)
             | Ask::PublishAggregates(_)
             | Ask::SubscribeSync(_)
             | Ask::PublishSyncMessages(_)
@@ -262,8 +284,8 @@ pub(crate) fn data(slot: Slot) -> AttestationData {
 }
 
 pub(crate) fn block(slot: Slot, proposer: u64, randao_reveal: BlsSignature) -> BeaconBlock {
-    let ctx = Spec::minimal().ctx_at_slot(slot);
-    let mut block = BeaconBlock::new_default(ctx);
+    // A block of the last fork has the fields of all forks.
+    let mut block = BeaconBlock::new_default(Spec::minimal().ctx(ForkName::Fulu));
     block.slot = slot;
     block.proposer_index = ValidatorIndex(proposer);
     block.body.randao_reveal = randao_reveal;

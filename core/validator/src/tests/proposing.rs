@@ -1,4 +1,4 @@
-use types::{BlsSignature, Slot};
+use types::{BlockContents, BlsSignature, Bytes, FixedBytes, ForkName, SignedBeaconBlock, Slot};
 
 use super::harness::{Play, SLOT_MS, block, signature};
 use crate::{Answer, Ask, Due, Duty};
@@ -42,8 +42,9 @@ fn the_reveal_of_the_epoch_and_the_block_are_signed() {
     let published = published.unwrap();
     let domains = play.duties.domains;
     let key = super::harness::key(2);
-    assert_eq!(published.message.body.randao_reveal, signature(&domains.get_epoch_signature(key, Slot(2))));
-    assert_eq!(published.signature, signature(&domains.get_block_signature(key, &published.message)));
+    let SignedBeaconBlock { message, signature: signed } = &published.signed_block;
+    assert_eq!(message.body.randao_reveal, signature(&domains.get_epoch_signature(key, Slot(2))));
+    assert_eq!(*signed, signature(&domains.get_block_signature(key, message)));
 }
 
 #[test]
@@ -54,7 +55,7 @@ fn a_block_that_is_not_the_one_asked_for_is_not_signed() {
             Ask::Block { slot, randao_reveal, .. } => {
                 let mut block = block(*slot, slot.0, *randao_reveal);
                 change(&mut block);
-                Some(Ok(Answer::Block(Box::new(block))))
+                Some(Ok(Answer::Block(Box::new(block.into()))))
             }
             _ => None,
         });
@@ -88,4 +89,29 @@ fn one_slot_gets_one_block_whatever_head_events_and_ticks_there_are() {
     play.head_of(1, super::harness::dependent(5), super::harness::dependent(5));
     play.until(1, 5900);
     assert_eq!(play.times(|ask| matches!(ask, Ask::PublishBlock(_))).len(), 1);
+}
+
+#[test]
+fn blobs_and_proofs_are_published_with_their_block_as_the_node_gave_them() {
+    let mut play = Play::with_fork(8, ForkName::Deneb, 0);
+    let (proofs, blobs) = (vec![FixedBytes([3; 48]); 2], vec![Bytes(vec![1; 4]), Bytes(vec![2; 4])]);
+    let (kzg_proofs, given) = (proofs.clone(), blobs.clone());
+    play.manner = Box::new(move |ask| match ask {
+        Ask::Block { slot, randao_reveal, .. } => {
+            let block = block(*slot, slot.0, *randao_reveal);
+            let contents = BlockContents { block, kzg_proofs: kzg_proofs.clone(), blobs: given.clone() };
+            Some(Ok(Answer::Block(Box::new(contents))))
+        }
+        _ => None,
+    });
+    play.until(1, 10);
+    let published = play.asked.iter().rev().find_map(|(_, ask)| match ask {
+        Ask::PublishBlock(contents) => Some(contents),
+        _ => None,
+    });
+    let published = published.unwrap();
+    assert_eq!((&published.kzg_proofs, &published.blobs), (&proofs, &blobs));
+    let request =
+        play.duties.domains.get_block_signature(super::harness::key(1), &published.signed_block.message);
+    assert_eq!(published.signed_block.signature, signature(&request));
 }
