@@ -1,8 +1,8 @@
 //! The validators of a node: their questions, and what the node's API answers.
 
-use chain::{Command, CommandId, Event as ChainEvent, PublishOutcome, Reply, View};
+use chain::{Command, CommandId, Event as ChainEvent, Produced, PublishOutcome, PublishedBlock, Reply, View};
 use sync::SyncState;
-use types::{BlsPubkey, CommitteeIndex, ValidatorIndex};
+use types::{BlockContents, BlsPubkey, CommitteeIndex, SignedBlockContents, ValidatorIndex};
 use validator::{Answer, Ask, Duty, KeyInfo, Output, RequestId};
 
 use crate::node::Todo;
@@ -66,7 +66,8 @@ impl World {
         }
         let Some(running) = &mut self.nodes[node].running else { return };
         let view = running.chain.view().clone();
-        if let Some(why) = refusal(self.scenario.spec.preset.slots_per_epoch, running.sync_state, &ask) {
+        let far = self.scenario.spec.preset.slots_per_epoch;
+        if let Some(why) = refusal(far, running.sync_state, &ask).or_else(|| optimistic(&view, &ask)) {
             return self.answer(node, id, Err(why));
         }
         match sort(ask) {
@@ -91,7 +92,12 @@ impl World {
             return self.fail(violation);
         };
         let result = match reply {
-            Reply::Produced(built) => built.map(|built| Answer::Block(Box::new(built.block))),
+            Reply::Produced(built) => built.map(|built| {
+                let Produced { block, blobs_bundle, .. } = *built;
+                let contents =
+                    BlockContents { block, kzg_proofs: blobs_bundle.proofs, blobs: blobs_bundle.blobs };
+                Answer::Block(Box::new(contents))
+            }),
             Reply::Block(PublishOutcome::Imported) => Ok(Answer::Published(Vec::new())),
             Reply::Block(PublishOutcome::BroadcastOnly(why)) => {
                 self.trace.note(self.now, node, format_args!("block broadcast only: {why}"));
@@ -168,6 +174,15 @@ fn refusal(slots_per_epoch: u64, state: SyncState, ask: &Ask) -> Option<String> 
     (matters && distance > slots_per_epoch).then(|| format!("the node is syncing, {distance} slots behind"))
 }
 
+/// Nobody may vote for or build on a head whose payload no engine has executed.
+fn optimistic(view: &View, ask: &Ask) -> Option<String> {
+    let signs = matches!(
+        ask,
+        Ask::AttestationData(_) | Ask::Block { .. } | Ask::Aggregate(..) | Ask::HeadRoot(_) | Ask::Contribution(..)
+    );
+    (signs && view.head.is_optimistic()).then(|| "the head is optimistic".to_owned())
+}
+
 /// What a question comes to.
 enum Asked {
     Command(Command),
@@ -179,7 +194,14 @@ fn sort(ask: Ask) -> Asked {
         Ask::Block { slot, randao_reveal, graffiti } => {
             Command::ProduceBlock { slot, randao_reveal, graffiti }
         }
-        Ask::PublishBlock(block) => Command::PublishBlock(std::sync::Arc::new(*block).into()),
+        Ask::PublishBlock(contents) => {
+            let SignedBlockContents { signed_block, kzg_proofs, blobs } = *contents;
+            Command::PublishBlock(PublishedBlock { block: signed_block.into(), blobs, kzg_proofs })
+        }
+        Ask::PrepareBeaconProposer(recipients) => Command::PrepareBeaconProposer(recipients),
+        Ask::PublishSingleAttestations(items) => {
+            Command::PublishSingleAttestations(items.into_iter().map(Into::into).collect())
+        }
         Ask::PublishAttestations(items) => {
             Command::PublishAttestations(items.into_iter().map(Into::into).collect())
         }
