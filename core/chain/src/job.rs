@@ -9,7 +9,7 @@ use fork_choice::JustifiedBalances;
 use transition::accessors::{get_current_epoch, get_total_active_balance};
 use transition::predicates::is_active_validator;
 use transition::{Signatures, ValidateResult, process_slots, state_transition};
-use types::{BeaconState, Checkpoint, Gwei, SignedBeaconBlock, Slot};
+use types::{BeaconState, Checkpoint, SignedBeaconBlock, Slot};
 
 use crate::Produced;
 pub use crate::build::BuildBlock;
@@ -180,13 +180,10 @@ pub(crate) fn replay(
 /// The balances of a justified checkpoint's state.
 pub(crate) fn justified_balances(state: &BeaconState) -> Result<Arc<JustifiedBalances>, String> {
     let epoch = get_current_epoch(state);
-    let balance =
-        |validator: &types::Validator| match is_active_validator(validator, epoch) && !validator.slashed {
-            true => validator.effective_balance,
-            false => Gwei(0),
-        };
-    let effective = state.validators.iter().map(balance).collect();
+    let of_one = |validator: &types::Validator| {
+        (validator.effective_balance, is_active_validator(validator, epoch) && !validator.slashed)
+    };
     let total = get_total_active_balance(state).map_err(|error| error.to_string())?;
-    let balances = JustifiedBalances::new(effective, total);
+    let balances = JustifiedBalances::of_validators(state.validators.iter().map(of_one), total);
     balances.map(Arc::new).map_err(|error| error.to_string())
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use fork_choice::{AnchorBlock, ForkChoice};
+use fork_choice::{AnchorBlock, ExecutionStatus, ForkChoice};
+use transition::block::is_merge_transition_complete;
 use transition::genesis::genesis_block;
-use types::{BeaconState, ExecutionAddress, Gwei, Root, SignedBeaconBlock, Spec, SszExt, Time};
+use types::{BeaconState, ExecutionAddress, ForkName, Gwei, Root, SignedBeaconBlock, Spec, SszExt, Time};
 
 use crate::aside::Aside;
 use crate::chain::{Chain, Published, Recent};
@@ -152,6 +153,7 @@ impl Chain {
             state_root,
             justified: state.current_justified_checkpoint.clone(),
             finalized: state.finalized_checkpoint.clone(),
+            execution: execution_of_anchor(&state),
         };
         let genesis_time = Time(state.genesis_time.saturating_mul(1000));
         let mut fork_choice = ForkChoice::new(spec, anchor, genesis_time);
@@ -258,5 +260,14 @@ impl Chain {
             outputs: VecDeque::new(),
             published: Published { view: Arc::new(view), is_stale: true, is_fork_choice_stale: true },
         }
+    }
+}
+
+/// A checkpoint's payload is trusted with it. A first state since Bellatrix may begin after the merge: then what it says of
+/// the payload before the first is all that there is of one.
+fn execution_of_anchor(state: &BeaconState) -> ExecutionStatus {
+    match state.fork_name() >= ForkName::Capella || is_merge_transition_complete(state) {
+        true => ExecutionStatus::Valid { block_hash: state.latest_execution_payload_header.block_hash },
+        false => ExecutionStatus::Irrelevant,
     }
 }

@@ -2,7 +2,7 @@
 
 use types::{Checkpoint, Epoch, Root, Slot};
 
-use crate::{BLOCKS_MAX, BlockFacts, BlockInvalid, ForkChoice, Node};
+use crate::{BLOCKS_MAX, BlockFacts, BlockInvalid, ExecutionStatus, ForkChoice, Node};
 
 /// What `on_block` did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ impl ForkChoice {
             return Ok(Imported::AlreadyKnown);
         }
         let parent = self.validate_on_block(block.slot, &block.parent_root)?;
+        self.check_execution(block, parent)?;
         self.check_checkpoints(block, parent)?;
 
         let timely = self.is_block_timely(block);
@@ -32,6 +33,9 @@ impl ForkChoice {
 
         self.tree.insert(node_of(block, timely), parent);
         self.head = None;
+        if matches!(block.execution, ExecutionStatus::Valid { .. }) {
+            self.mark_valid(parent);
+        }
         if let Some(head_before) = head_before {
             self.update_proposer_boost_root(head_before, block.root);
         }
@@ -59,6 +63,9 @@ impl ForkChoice {
         if !self.tree.link(parent).conforms {
             return Err(BlockInvalid::NotDescendantOfFinalized);
         }
+        if self.tree.node(parent).execution.is_invalid() {
+            return Err(BlockInvalid::ParentInvalidated);
+        }
         if slot <= self.tree.link(parent).slot {
             return Err(BlockInvalid::SlotNotAfterParent);
         }
@@ -66,6 +73,15 @@ impl ForkChoice {
             return Err(BlockInvalid::StoreFull);
         }
         Ok(parent)
+    }
+
+    fn check_execution(&self, block: &BlockFacts, parent: u32) -> Result<(), BlockInvalid> {
+        match (block.execution, self.tree.node(parent).execution) {
+            (ExecutionStatus::Invalidated { .. }, _) => Err(BlockInvalid::Invalidated),
+            (ExecutionStatus::Irrelevant, ExecutionStatus::Irrelevant) => Ok(()),
+            (ExecutionStatus::Irrelevant, _) => Err(BlockInvalid::PayloadMissing),
+            _ => Ok(()),
+        }
     }
 
     /// A checkpoint that the store may adopt must be of this chain, or `get_head` would start from a block

@@ -21,6 +21,8 @@ pub struct AnchorBlock {
     pub justified: Checkpoint,
     /// `finalized_checkpoint` of its post-state.
     pub finalized: Checkpoint,
+    /// What is known of its payload. What is trusted is valid, or from before the merge.
+    pub execution: ExecutionStatus,
 }
 
 /// A block that passed the state transition, and what its post-state says.
@@ -121,6 +123,9 @@ pub enum Origin {
 #[derive(Debug, PartialEq, Eq, Default)]
 pub struct JustifiedBalances {
     effective: Vec<Gwei>,
+    /// The effective balances, none of them zero, of validators that are slashed or not active, by index. They weigh no
+    /// vote, and are few: who has left and withdrawn has none.
+    uncounted: Vec<(u32, Gwei)>,
     total_active: Gwei,
 }
 
@@ -136,9 +141,47 @@ impl JustifiedBalances {
         }
         let sum = effective.iter().try_fold(0u64, |sum, balance| sum.checked_add(balance.0));
         match sum {
-            Some(sum) if sum <= total_active.0 => Ok(Self { effective, total_active }),
+            Some(sum) if sum <= total_active.0 => Ok(Self { effective, uncounted: Vec::new(), total_active }),
             _ => Err(BalancesInvalid::SumAboveTotal),
         }
+    }
+
+    /// As [`Self::new`], of all validators in their order: the effective balance of each, and whether it is active and
+    /// not slashed.
+    pub fn of_validators(
+        validators: impl Iterator<Item = (Gwei, bool)>,
+        total_active: Gwei,
+    ) -> Result<Self, BalancesInvalid> {
+        let (mut effective, mut uncounted) = (Vec::with_capacity(validators.size_hint().0), Vec::new());
+        for ((balance, counts), index) in validators.zip(0..) {
+            effective.push(if counts { balance } else { Gwei(0) });
+            if !counts && balance != Gwei(0) {
+                uncounted.push((index, balance));
+            }
+        }
+        Ok(Self { uncounted, ..Self::new(effective, total_active)? })
+    }
+
+    /// The effective balance of a validator, whether or not it is active or slashed; zero where it is not known.
+    pub fn raw(&self, validator: ValidatorIndex) -> Gwei {
+        let place = self.uncounted.binary_search_by_key(&validator.0, |(index, _)| u64::from(*index));
+        place.map_or_else(|_| self.effective(validator), |place| self.uncounted[place].1)
+    }
+
+    /// The validators whose balance weighs no vote though they have one, by ascending index.
+    pub(crate) fn uncounted(&self) -> &[(u32, Gwei)] {
+        &self.uncounted
+    }
+
+    /// Adds what [`Self::uncounted`] gave; false where it contradicts the rest.
+    pub(crate) fn set_uncounted(&mut self, uncounted: Vec<(u32, Gwei)>) -> bool {
+        let ascends = uncounted.is_sorted_by(|one, next| one.0 < next.0);
+        let fits = |(index, balance): &(u32, Gwei)| {
+            *balance != Gwei(0) && self.effective.get(*index as usize) == Some(&Gwei(0))
+        };
+        let is_right = ascends && uncounted.iter().all(fits);
+        self.uncounted = uncounted;
+        is_right
     }
 
     /// The effective balance of a validator that is active and not slashed, else zero.
@@ -172,6 +215,17 @@ mod tests {
         let wraps = JustifiedBalances::new(vec![Gwei(u64::MAX), Gwei(2)], Gwei(4));
         assert_eq!(wraps, Err(BalancesInvalid::SumAboveTotal));
         assert_eq!(JustifiedBalances::new(vec![], Gwei(u64::MAX)), Err(BalancesInvalid::TotalTooLarge));
+    }
+
+    #[test]
+    fn who_is_slashed_or_inactive_weighs_nothing_but_keeps_its_balance() {
+        let validators = [(Gwei(2), true), (Gwei(3), false), (Gwei(0), false), (Gwei(4), true)];
+        let balances = JustifiedBalances::of_validators(validators.into_iter(), Gwei(9)).unwrap();
+        let each = |of: fn(&JustifiedBalances, ValidatorIndex) -> Gwei| {
+            (0..5).map(|index| of(&balances, ValidatorIndex(index)).0).collect::<Vec<_>>()
+        };
+        assert_eq!(each(JustifiedBalances::effective), [2, 0, 0, 4, 0]);
+        assert_eq!(each(JustifiedBalances::raw), [2, 3, 0, 4, 0]);
     }
 
     #[test]

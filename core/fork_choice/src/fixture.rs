@@ -55,6 +55,7 @@ impl World {
             state_root: Root::ZERO,
             justified: Checkpoint::default(),
             finalized: Checkpoint::default(),
+            execution: ExecutionStatus::Irrelevant,
         };
         let mut world = Self {
             store: ForkChoice::new(spec, anchor.clone(), GENESIS_TIME),

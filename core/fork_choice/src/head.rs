@@ -26,13 +26,24 @@ impl ForkChoice {
             justified_epoch: self.justified_checkpoint.epoch,
             finalized_epoch: self.finalized_checkpoint.epoch,
         };
-        // A boosted block may be pruned: then its boost is of no chain, and still no other block gets one.
+        // A boosted block may be pruned or invalid: then its boost is of no chain, and still no other block gets one.
         let boosted = self.tree.index_of(&self.proposer_boost_root);
+        let boosted = boosted.filter(|index| !self.tree.node(*index).execution.is_invalid());
         let boost = boosted.map(|index| (index, self.get_proposer_score().0));
         self.tree.settle(&viability, boost);
-        let head = self.tree.best_descendant(self.index_expected(&self.justified_checkpoint));
+        let head = self.tree.best_descendant(self.start_of_head());
         self.head = Some(head);
         head
+    }
+
+    /// Where the walk to the head begins: at the justified block. Where that is invalid the specification has no head; the
+    /// walk begins at its last ancestor that is not, and finds what the votes say of the blocks that can be executed.
+    fn start_of_head(&self) -> u32 {
+        let mut at = self.index_expected(&self.justified_checkpoint);
+        while self.tree.node(at).execution.is_invalid() {
+            at = self.tree.link(at).parent;
+        }
+        at
     }
 
     /// [`get_weight`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#get_weight);
@@ -65,10 +76,10 @@ impl ForkChoice {
     /// The leaves of the filtered block tree with their weights: the blocks that votes could make head.
     pub fn viable_heads(&mut self) -> Vec<NodeView<'_>> {
         self.head_index();
-        let justified = self.index_expected(&self.justified_checkpoint);
+        let start = self.start_of_head();
         let viable = |index: &u32| {
             let link = self.tree.link(*index);
-            link.viable && !link.has_children && self.tree.is_ancestor(*index, justified)
+            link.viable && !link.has_children && self.tree.is_ancestor(*index, start)
         };
         let indices = (0..self.tree.len() as u32).filter(viable);
         indices.map(|index| self.view_of(self.tree.node(index), self.tree.link(index))).collect()

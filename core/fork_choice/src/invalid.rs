@@ -17,12 +17,21 @@ pub enum BlockInvalid {
     /// The block conflicts with finality.
     #[error("the block does not descend from the finalized checkpoint")]
     NotDescendantOfFinalized,
+    /// The payload of the parent, or of one that it builds on, is invalid.
+    #[error("the payload of the parent is invalid")]
+    ParentInvalidated,
     /// The state transition cannot have accepted this.
     #[error("the slot is not after the parent's")]
     SlotNotAfterParent,
     /// The facts contradict the tree: no post-state of this block can have this checkpoint.
     #[error("a newer checkpoint of the post-state is not in the chain of the block")]
     CheckpointNotInChain,
+    /// Payloads end nowhere: after a block with one comes no block without.
+    #[error("the block has no payload, its parent has")]
+    PayloadMissing,
+    /// It leads to no head, so there is no place for it.
+    #[error("the payload is invalid")]
+    Invalidated,
     /// [`crate::BLOCKS_MAX`] blocks are held.
     #[error("the store is full")]
     StoreFull,
@@ -75,6 +84,27 @@ pub enum BalancesInvalid {
     /// They belong to a checkpoint that the store no longer asks for.
     #[error("the balances are not of the justified checkpoint")]
     NotOfJustified,
+}
+
+/// Why a verdict of an engine is not followed: it contradicts what an engine said before, or what is trusted. It takes a
+/// faulty engine, or one that is exchanged for another, and an operator to say which is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PayloadVerdictInvalid {
+    /// The store does not have this block.
+    #[error("the block is not known")]
+    Unknown,
+    /// It is from before the merge.
+    #[error("the block has no payload")]
+    NoPayload,
+    /// The payload is valid now and was invalid before.
+    #[error("the payload, or one that it builds on, was found invalid before")]
+    WasInvalid,
+    /// The payload is invalid now and was valid before.
+    #[error("the payload was found valid before")]
+    WasValid,
+    /// The oldest block, which is trusted or finalized, would lead to no head.
+    #[error("the payload of the oldest block, which is final, would be invalid")]
+    OldestBlock,
 }
 
 /// Why there is no proposer head; propose on the head itself.

@@ -23,6 +23,11 @@
 //! [`QUEUED_VOTES_MAX`] votes that wait for the next slot. What exceeds them is refused with an error and
 //! changes nothing.
 //!
+//! Blocks are followed before an engine has executed their payloads; its verdicts come afterwards
+//! ([`ForkChoice::on_valid_payload`], [`ForkChoice::on_invalid_payload`]), see
+//! [optimistic sync](https://github.com/ethereum/consensus-specs/blob/master/sync/optimistic.md). An invalid block stays
+//! in the array, where it weighs nothing and leads to no head, until finality passes it.
+//!
 //! [`naive`] is the specification written down directly. It is slow, public, and what the tests and the
 //! simulation compare with.
 
@@ -34,6 +39,7 @@ mod facts;
 mod head;
 mod invalid;
 pub mod naive;
+mod optimistic;
 mod proposer_head;
 mod snapshot;
 mod store;
@@ -50,7 +56,11 @@ mod scenario_tests;
 pub use attestation::{Counted, QUEUED_VOTES_MAX};
 pub use block::Imported;
 pub use facts::{AnchorBlock, AttestationFacts, BlockFacts, ExecutionStatus, JustifiedBalances, Origin};
-pub use invalid::{AttestationInvalid, BalancesInvalid, BlockInvalid, ProposerHeadInvalid, SnapshotInvalid};
+pub use invalid::{
+    AttestationInvalid, BalancesInvalid, BlockInvalid, PayloadVerdictInvalid, ProposerHeadInvalid,
+    SnapshotInvalid,
+};
+pub use optimistic::SAFE_SLOTS_TO_IMPORT_OPTIMISTICALLY;
 pub use store::{ForkChoice, NodeView};
 pub use tree::{BLOCKS_MAX, Node};
 pub use votes::VALIDATORS_MAX;

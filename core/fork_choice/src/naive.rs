@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use types::{Checkpoint, Epoch, Gwei, Root, Slot, Spec, Time, ValidatorIndex};
 
-use crate::{AnchorBlock, AttestationFacts, BlockFacts, ForkChoice, JustifiedBalances, Origin};
+use crate::{
+    AnchorBlock, AttestationFacts, BlockFacts, ExecutionStatus, ForkChoice, JustifiedBalances, Origin,
+};
 
 /// `LatestMessage` of the specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,7 @@ pub struct NaiveBlock {
     pub justified: Checkpoint,
     pub unrealized_justified: Checkpoint,
     pub timely: bool,
+    pub execution: ExecutionStatus,
 }
 
 /// `Store` of the specification. The balances are those of `checkpoint_states[justified_checkpoint]`.
@@ -63,6 +66,7 @@ impl NaiveStore {
             justified: anchor.justified.clone(),
             unrealized_justified: checkpoint.clone(),
             timely: true,
+            execution: anchor.execution,
         };
         Self {
             spec,
@@ -89,6 +93,7 @@ impl NaiveStore {
             justified: node.justified.clone(),
             unrealized_justified: node.unrealized_justified.clone(),
             timely: node.timely,
+            execution: node.execution,
         };
         let (mut latest_messages, mut equivocating_indices) = (BTreeMap::new(), BTreeSet::new());
         for (index, message) in store.latest_messages() {
@@ -158,7 +163,9 @@ impl NaiveStore {
     /// `get_attestation_score`.
     pub fn get_attestation_score(&self, root: Root) -> Gwei {
         let counts = |(index, message): &(&ValidatorIndex, &LatestMessage)| {
-            !self.equivocating_indices.contains(index) && self.is_ancestor(message.root, root)
+            !self.equivocating_indices.contains(index)
+                && self.is_ancestor(message.root, root)
+                && !self.is_invalid(message.root)
         };
         let votes = self.latest_messages.iter().filter(counts);
         votes.map(|(index, _)| self.balances.effective(*index)).sum()
@@ -167,7 +174,8 @@ impl NaiveStore {
     /// `get_weight`.
     pub fn get_weight(&self, root: Root) -> Gwei {
         let attestation_score = self.get_attestation_score(root);
-        if self.proposer_boost_root.is_zero() || !self.is_ancestor(self.proposer_boost_root, root) {
+        let boosted = self.proposer_boost_root;
+        if boosted.is_zero() || !self.is_ancestor(boosted, root) || self.is_invalid(boosted) {
             return attestation_score;
         }
         attestation_score + self.calculate_committee_fraction(self.spec.config.proposer_score_boost)
@@ -183,8 +191,23 @@ impl NaiveStore {
         }
     }
 
+    fn is_invalid(&self, root: Root) -> bool {
+        self.blocks.get(&root).is_some_and(|block| block.execution.is_invalid())
+    }
+
+    /// Those that were not removed because their payload is invalid.
     fn children(&self, root: Root) -> Vec<Root> {
-        self.blocks.iter().filter(|(_, block)| block.parent_root == root).map(|(root, _)| *root).collect()
+        let is_child = |block: &NaiveBlock| block.parent_root == root && !block.execution.is_invalid();
+        self.blocks.iter().filter(|(_, block)| is_child(block)).map(|(root, _)| *root).collect()
+    }
+
+    /// The justified block; where it is invalid, the newest block before it that is not.
+    fn start_of_head(&self) -> Root {
+        let mut start = self.justified_checkpoint.root;
+        while self.is_invalid(start) {
+            start = self.blocks[&start].parent_root;
+        }
+        start
     }
 
     /// `filter_block_tree`.
@@ -217,14 +240,14 @@ impl NaiveStore {
     /// `get_filtered_block_tree`.
     pub fn get_filtered_block_tree(&self) -> BTreeSet<Root> {
         let mut blocks = BTreeSet::new();
-        self.filter_block_tree(self.justified_checkpoint.root, &mut blocks);
+        self.filter_block_tree(self.start_of_head(), &mut blocks);
         blocks
     }
 
     /// `get_head`.
     pub fn get_head(&self) -> Root {
         let blocks = self.get_filtered_block_tree();
-        let mut head = self.justified_checkpoint.root;
+        let mut head = self.start_of_head();
         loop {
             let children = self.children(head).into_iter().filter(|child| blocks.contains(child));
             match children.max_by_key(|child| (self.get_weight(*child), *child)) {
@@ -240,7 +263,7 @@ impl NaiveStore {
         let mut head_weight = self.get_attestation_score(head);
         for index in head_committees {
             if self.equivocating_indices.contains(index) {
-                head_weight += self.balances.effective(*index);
+                head_weight += self.balances.raw(*index);
             }
         }
         head_weight < threshold
@@ -348,7 +371,11 @@ impl NaiveStore {
         let valid = self.get_current_slot() >= facts.slot
             && facts.slot > finalized.epoch.start_slot(self.spec)
             && self.get_checkpoint_block(facts.parent_root, finalized.epoch) == Some(finalized.root)
-            && facts.slot > parent.slot;
+            && facts.slot > parent.slot
+            && !parent.execution.is_invalid()
+            && !facts.execution.is_invalid()
+            && !(facts.execution == ExecutionStatus::Irrelevant
+                && parent.execution != ExecutionStatus::Irrelevant);
         if !valid {
             return None;
         }
@@ -364,8 +391,12 @@ impl NaiveStore {
             justified: facts.justified.clone(),
             unrealized_justified: facts.unrealized_justified.clone(),
             timely,
+            execution: facts.execution,
         };
         self.blocks.insert(facts.root, block);
+        if let ExecutionStatus::Valid { .. } = facts.execution {
+            self.on_valid_payload(facts.parent_root);
+        }
         let epoch = self.get_current_store_epoch();
         let same_dependent_root = self.get_shuffling_dependent_root(head, epoch)
             == self.get_shuffling_dependent_root(facts.root, epoch);
@@ -426,6 +457,55 @@ impl NaiveStore {
             }
         }
         Some(())
+    }
+
+    /// A payload, and with it all before it, is valid. Nothing happens where an engine said otherwise before.
+    pub fn on_valid_payload(&mut self, root: Root) {
+        let Some(block) = self.blocks.get_mut(&root) else { return };
+        let parent_root = block.parent_root;
+        if let ExecutionStatus::NotValidated { block_hash } = block.execution {
+            block.execution = ExecutionStatus::Valid { block_hash };
+        }
+        if let ExecutionStatus::Valid { .. } = block.execution {
+            self.on_valid_payload(parent_root);
+        }
+    }
+
+    /// The chain of a block, newest first.
+    fn chain_of(&self, root: Root) -> Vec<Root> {
+        let Some(block) = self.blocks.get(&root) else { return Vec::new() };
+        let mut chain = vec![root];
+        chain.extend(self.chain_of(block.parent_root));
+        chain
+    }
+
+    /// A payload is invalid: the table of optimistic sync. Nothing happens where what is valid or the oldest block would
+    /// be invalidated.
+    pub fn on_invalid_payload(&mut self, root: Root, latest_valid_hash: Option<Root>) {
+        let chain = self.chain_of(root);
+        let execution = |root: &Root| self.blocks[root].execution;
+        let is_latest_valid = |root: &Root| match execution(root).block_hash() {
+            Some(hash) => Some(hash) == latest_valid_hash,
+            None => latest_valid_hash == Some(Root::ZERO),
+        };
+        let child = chain.iter().skip(1).position(is_latest_valid);
+        let first = chain[child.unwrap_or(0)];
+        let is_bad = !matches!(
+            execution(&root),
+            ExecutionStatus::NotValidated { .. } | ExecutionStatus::Invalidated { .. }
+        );
+        let is_oldest = !self.blocks.contains_key(&self.blocks[&first].parent_root);
+        if is_bad || is_oldest || matches!(execution(&first), ExecutionStatus::Valid { .. }) {
+            return;
+        }
+        let descendants: Vec<Root> =
+            self.blocks.keys().filter(|other| self.chain_of(**other).contains(&first)).copied().collect();
+        for root in descendants {
+            let block = self.blocks.get_mut(&root).expect("it was just found");
+            if let Some(block_hash) = block.execution.block_hash() {
+                block.execution = ExecutionStatus::Invalidated { block_hash };
+            }
+        }
     }
 
     /// `on_attester_slashing`, given the indices in both attestations.

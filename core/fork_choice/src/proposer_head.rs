@@ -43,12 +43,13 @@ impl ForkChoice {
     }
 
     /// [`is_head_weak`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#is_head_weak);
-    /// true where the head is not known. `head_committees` as in [`Self::get_proposer_head`].
+    /// true where the head is not known. `head_committees` as in [`Self::get_proposer_head`]. Who equivocated counts with
+    /// its balance though it is slashed, so that more attestations never make a head weaker.
     pub fn is_head_weak(&mut self, head: &Root, head_committees: &[ValidatorIndex]) -> bool {
         let threshold = self.calculate_committee_fraction(self.spec.config.reorg_head_weight_threshold);
         let votes = self.get_attestation_score(head).unwrap_or_default();
         let equivocators = head_committees.iter().filter(|index| self.is_equivocating(**index));
-        let equivocated: Gwei = equivocators.map(|index| self.balances.effective(*index)).sum();
+        let equivocated: Gwei = equivocators.map(|index| self.balances.raw(*index)).sum();
         votes.saturating_add(equivocated) < threshold
     }
 

@@ -29,6 +29,8 @@ struct Reached {
     justified_heads: u64,
     queued: u64,
     refused_blocks: u64,
+    invalidated: u64,
+    justified_invalid: u64,
 }
 
 struct History {
@@ -53,6 +55,10 @@ impl History {
             state_root: Root::ZERO,
             justified: Checkpoint::default(),
             finalized: Checkpoint::default(),
+            execution: match random.random_range(0..4) {
+                0 => ExecutionStatus::Valid { block_hash: types::FixedBytes(random.random()) },
+                _ => ExecutionStatus::Irrelevant,
+            },
         };
         let genesis_time = Time(random.random_range(0..2) * 1_700_000_000_123);
         Self {
@@ -78,7 +84,8 @@ impl History {
                 reached.conflicts += u64::from(oldest != self.store.finalized_checkpoint().root);
                 self.naive.forget(&removed);
             }
-            90..98 => self.balances(),
+            90..95 => self.balances(),
+            95..98 => self.verdict(reached),
             _ => {
                 self.store = ForkChoice::restore(Spec::minimal(), &self.store.snapshot()).unwrap();
             }
@@ -153,13 +160,49 @@ impl History {
             unrealized_justified,
             unrealized_finalized,
             arrived: Time(self.store.time().0.saturating_sub(self.random.random_range(0..3) * 1500)),
-            execution: ExecutionStatus::Irrelevant,
+            execution: self.some_status(parent.execution),
         };
         let result = self.store.on_block(&facts);
         let naive = self.naive.on_block(&facts);
         assert_eq!(result.is_ok(), naive.is_some(), "seed {}: {result:?} for {facts:?}", self.seed);
         reached.refused_blocks += u64::from(result.is_err());
         reached.boosts += u64::from(self.store.proposer_boost_root() == facts.root);
+    }
+
+    /// What an engine may say of a block upon such a parent; now and then what none may say.
+    fn some_status(&mut self, parent: ExecutionStatus) -> ExecutionStatus {
+        let block_hash = types::FixedBytes(self.random.random());
+        match self.random.random_range(0..40) {
+            0 => ExecutionStatus::Irrelevant,
+            1 => ExecutionStatus::Invalidated { block_hash },
+            2..30 if parent == ExecutionStatus::Irrelevant => ExecutionStatus::Irrelevant,
+            2..10 => ExecutionStatus::Valid { block_hash },
+            _ => ExecutionStatus::NotValidated { block_hash },
+        }
+    }
+
+    /// An engine says something of a payload: that it is valid, or since where it is not.
+    fn verdict(&mut self, reached: &mut Reached) {
+        let node = self.some_node();
+        if self.random.random_bool(0.5) {
+            let _ = self.store.on_valid_payload(&node.root);
+            self.naive.on_valid_payload(node.root);
+            return;
+        }
+        let latest_valid_hash = match self.random.random_range(0..4) {
+            0 => None,
+            1 => Some(Root::ZERO),
+            2 => Some(types::FixedBytes([9; 32])),
+            _ => {
+                let slot = Slot(node.slot.0.saturating_sub(self.random.random_range(1..12)));
+                let ancestor = self.store.get_ancestor(&node.root, slot).unwrap_or(node.root);
+                self.store.block(&ancestor).and_then(|block| block.execution.block_hash())
+            }
+        };
+        let gone = self.store.on_invalid_payload(&node.root, latest_valid_hash);
+        self.naive.on_invalid_payload(node.root, latest_valid_hash);
+        reached.invalidated += gone.is_ok_and(|gone| !gone.is_empty()) as u64;
+        reached.justified_invalid += u64::from(self.store.is_justified_invalid());
     }
 
     fn voters(&mut self) -> Vec<ValidatorIndex> {
@@ -212,11 +255,12 @@ impl History {
 
     fn balances(&mut self) {
         let known = self.random.random_range(VALIDATORS / 2..=VALIDATORS);
-        let balances: Vec<Gwei> =
-            (0..known).map(|_| Gwei(self.random.random_range(0..4) * 16_000_000_000)).collect();
-        let slashed = Gwei(self.random.random_range(0..2) * 32_000_000_000);
-        let total = balances.iter().copied().sum::<Gwei>() + slashed;
-        let balances = Arc::new(JustifiedBalances::new(balances, total).unwrap());
+        let mut one =
+            |_| (Gwei(self.random.random_range(0..4) * 16_000_000_000), self.random.random_bool(0.8));
+        let validators: Vec<(Gwei, bool)> = (0..known).map(&mut one).collect();
+        let total = validators.iter().map(|(balance, _)| *balance).sum::<Gwei>();
+        let balances = JustifiedBalances::of_validators(validators.into_iter(), total);
+        let balances = Arc::new(balances.unwrap());
         let checkpoint = self.store.justified_checkpoint().clone();
         self.store.set_justified_balances(&checkpoint, Arc::clone(&balances)).unwrap();
         self.naive.balances = balances;
@@ -247,6 +291,9 @@ impl History {
             self.store.nodes().map(|view| (view.node.root, view.weight, view.is_leaf)).collect();
         assert_eq!(views.len(), self.naive.blocks.len(), "seed {seed}");
         let filtered = self.naive.get_filtered_block_tree();
+        for view in self.store.nodes() {
+            assert_eq!(view.node.execution, self.naive.blocks[&view.node.root].execution, "seed {seed}");
+        }
         let viable = self.store.viable_heads();
         for (root, weight, is_leaf) in views {
             assert_eq!(weight, self.naive.get_weight(root), "seed {seed}: weight of {root}");
@@ -273,8 +320,9 @@ fn the_store_agrees_with_the_naive_store_in_random_histories() {
         history.check(true, &mut reached);
         reached.finalizations += u64::from(history.store.finalized_checkpoint().epoch > 2);
     }
-    // The histories are only worth something where they get this far. Conflicting finality is rare.
-    assert!(reached.conflicts > 10, "{reached:?}");
+    // The histories are only worth something where they get this far. Conflicting finality is rare, and so is a justified
+    // block that no engine can execute.
+    assert!(reached.conflicts > 10 && reached.justified_invalid > 10, "{reached:?}");
     let enough = [
         reached.boosts,
         reached.finalizations,
@@ -283,6 +331,7 @@ fn the_store_agrees_with_the_naive_store_in_random_histories() {
         reached.justified_heads,
         reached.queued,
         reached.refused_blocks,
+        reached.invalidated,
     ];
     assert!(enough.iter().all(|count| *count > HISTORIES / 10), "{reached:?}");
 }

@@ -441,6 +441,7 @@ fn a_store_that_begins_within_an_epoch_accepts_the_next_blocks() {
         state_root: Root::ZERO,
         justified: Checkpoint { epoch: Epoch(1), root: root("a8") },
         finalized: Checkpoint { epoch: Epoch(0), root: root("g") },
+        execution: crate::ExecutionStatus::Irrelevant,
     };
     let mut store = ForkChoice::new(Spec::minimal(), anchor, Time(0));
     assert_eq!(store.get_current_slot(), Slot(21));

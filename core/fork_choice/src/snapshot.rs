@@ -14,7 +14,7 @@ use crate::tree::{BLOCKS_MAX, NONE, Tree};
 use crate::votes::{VALIDATORS_MAX, Vote, Votes};
 use crate::{ExecutionStatus, ForkChoice, JustifiedBalances, Node, SnapshotInvalid};
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const NODE_BYTES: usize = 4 + 8 + 32 + 32 + 8 + 32 + 4 * 40 + 2 + 32;
 const VOTE_BYTES: usize = 4 + 8;
 
@@ -27,6 +27,7 @@ impl ForkChoice {
             + self.tree.len() * NODE_BYTES
             + votes.len() * VOTE_BYTES
             + balances.len() * 8
+            + self.balances.uncounted().len() * 12
             + self.queue.0.len() * 8;
         let mut out = Writer(Vec::with_capacity(bytes));
         out.u32(VERSION);
@@ -44,6 +45,11 @@ impl ForkChoice {
         out.u64(self.balances.total_active().0);
         out.u32(balances.len() as u32);
         balances.iter().for_each(|balance| out.u64(balance.0));
+        out.u32(self.balances.uncounted().len() as u32);
+        for (validator, balance) in self.balances.uncounted() {
+            out.u32(*validator);
+            out.u64(balance.0);
+        }
         out.u32(self.tree.len() as u32);
         for (node, link) in self.tree.iter() {
             out.u32(link.parent);
@@ -124,6 +130,17 @@ impl ForkChoice {
 
 fn ensure(holds: bool, otherwise: &'static str) -> Result<(), SnapshotInvalid> {
     if holds { Ok(()) } else { Err(SnapshotInvalid::Contradiction(otherwise)) }
+}
+
+/// Whether a block of this status may build on one of the other.
+fn follows(parent: ExecutionStatus, child: ExecutionStatus) -> bool {
+    use ExecutionStatus::{Invalidated, Irrelevant, NotValidated, Valid};
+    match child {
+        Irrelevant => parent == Irrelevant,
+        Valid { .. } => matches!(parent, Irrelevant | Valid { .. }),
+        NotValidated { .. } => !parent.is_invalid(),
+        Invalidated { .. } => true,
+    }
 }
 
 struct Writer(Vec<u8>);
@@ -222,7 +239,11 @@ impl Reader<'_> {
         let count = self.count(8, VALIDATORS_MAX as usize)?;
         let effective = (0..count).map(|_| self.u64().map(Gwei)).collect::<Result<Vec<_>, _>>()?;
         let balances = JustifiedBalances::new(effective, total_active);
-        let balances = balances.map_err(|_| SnapshotInvalid::Contradiction("impossible balances"))?;
+        let mut balances = balances.map_err(|_| SnapshotInvalid::Contradiction("impossible balances"))?;
+        let count = self.count(12, VALIDATORS_MAX as usize)?;
+        let one = |_| Ok((self.u32()?, Gwei(self.u64()?)));
+        let uncounted = (0..count).map(one).collect::<Result<Vec<_>, _>>()?;
+        ensure(balances.set_uncounted(uncounted), "a balance both weighs votes and does not")?;
         Ok((known.then_some(checkpoint), balances))
     }
 
@@ -233,6 +254,7 @@ impl Reader<'_> {
         ensure(parent == NONE, "the first block has a parent")?;
         let finalized_slot = finalized.epoch.start_slot(spec);
         let mut tree = Tree::new(self.node()?, finalized_slot);
+        ensure(!tree.node(0).execution.is_invalid(), "the oldest block is invalid")?;
         for index in 1..count as u32 {
             let parent = self.u32()?;
             let node = self.node()?;
@@ -240,6 +262,7 @@ impl Reader<'_> {
             ensure(tree.node(parent).root == node.parent_root, "a parent has another root")?;
             ensure(tree.node(parent).slot < node.slot, "a block is not after its parent")?;
             ensure(tree.index_of(&node.root).is_none(), "a block is there twice")?;
+            ensure(follows(tree.node(parent).execution, node.execution), "payloads contradict each other")?;
             tree.insert(node, parent);
         }
         let finalized = tree.index_of(&finalized.root);

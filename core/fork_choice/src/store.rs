@@ -8,7 +8,7 @@ use types::{Checkpoint, Epoch, Gwei, Root, Slot, Spec, Time};
 use crate::attestation::Queue;
 use crate::tree::{Link, NONE, Tree};
 use crate::votes::Votes;
-use crate::{AnchorBlock, BalancesInvalid, ExecutionStatus, JustifiedBalances, Node};
+use crate::{AnchorBlock, BalancesInvalid, JustifiedBalances, Node};
 
 /// The [`Store`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#store).
 ///
@@ -45,7 +45,7 @@ pub struct NodeView<'a> {
     pub weight: Gwei,
     /// True where it was in the filtered block tree, as of the last `get_head`.
     pub viable: bool,
-    /// True where no block builds on it.
+    /// True where no block builds on it but such whose payload is invalid.
     pub is_leaf: bool,
 }
 
@@ -67,7 +67,7 @@ impl ForkChoice {
             unrealized_finalized: checkpoint.clone(),
             // Nobody knows when it came, and what is trusted is not to be reorganized away as late.
             timely: true,
-            execution: ExecutionStatus::Irrelevant,
+            execution: anchor.execution,
         };
         Self {
             spec,
@@ -168,8 +168,8 @@ impl ForkChoice {
     /// over blocks and votes when there is something to remove, so it is for when finality advanced.
     ///
     /// While a checkpoint that counts, or that a tick may adopt, conflicts with the finalized one (which
-    /// takes a third of all stake to be slashable) nothing is removed, so that the answers remain those of
-    /// the specification.
+    /// takes a third of all stake to be slashable), or the finalized payload is invalid (which takes two thirds to vote
+    /// for what they did not execute), nothing is removed, so that the answers remain those of the specification.
     pub fn prune(&mut self) -> Vec<Root> {
         let finalized = self.index_expected(&self.finalized_checkpoint);
         let mut wanted = vec![&self.justified_checkpoint];
@@ -180,7 +180,8 @@ impl ForkChoice {
             wanted.push(&self.unrealized_finalized_checkpoint);
         }
         let conflict = wanted.into_iter().any(|c| !self.tree.is_ancestor(self.index_expected(c), finalized));
-        if finalized == 0 || conflict {
+        // The oldest block is never one that leads to no head.
+        if finalized == 0 || conflict || self.tree.node(finalized).execution.is_invalid() {
             return Vec::new();
         }
         let (removed, moved) = self.tree.prune();
@@ -255,9 +256,9 @@ impl ForkChoice {
         self.tree.iter().map(|(node, link)| self.view_of(node, link))
     }
 
-    /// The blocks that no block builds on, viable or not.
+    /// The blocks that no block builds on, viable or not; without those whose payload is invalid.
     pub fn heads(&self) -> impl Iterator<Item = NodeView<'_>> {
-        self.nodes().filter(|view| view.is_leaf)
+        self.nodes().filter(|view| view.is_leaf && !view.node.execution.is_invalid())
     }
 
     pub(crate) fn view_of<'a>(&'a self, node: &'a Node, link: &Link) -> NodeView<'a> {

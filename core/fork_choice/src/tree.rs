@@ -56,6 +56,7 @@ pub(crate) struct Link {
     pub parent: u32,
     /// The viable child with most score, or [`NONE`].
     pub best_child: u32,
+    /// True where a block builds on it whose payload is not invalid.
     pub has_children: bool,
     /// True where the block's checkpoint at the finalized epoch is the finalized root.
     pub conforms: bool,
@@ -123,7 +124,7 @@ impl Tree {
     /// parent's and the tree is not full.
     pub fn insert(&mut self, node: Node, parent: u32) {
         let conforms = self.child_conforms(parent, node.slot);
-        self.links[parent as usize].has_children = true;
+        self.links[parent as usize].has_children |= !node.execution.is_invalid();
         self.append(node, parent, conforms);
     }
 
@@ -223,6 +224,12 @@ impl Tree {
         for index in (0..self.links.len()).rev() {
             let link = &mut self.links[index];
             let delta = std::mem::take(&mut link.delta);
+            if self.nodes[index].execution.is_invalid() {
+                // Votes for it, and votes that leave it, are nobody's. What it weighed was taken from its ancestors when
+                // it became invalid.
+                (link.weight, link.score, link.viable) = (0, 0, false);
+                continue;
+            }
             link.weight = link.weight.checked_add_signed(delta).expect("votes leave where they were counted");
             link.score = link.weight;
             if index as u32 == boosted {
@@ -257,6 +264,44 @@ impl Tree {
         if wins {
             self.links[parent as usize].best_child = child;
         }
+    }
+
+    /// Says what is known of a payload.
+    pub fn set_execution(&mut self, index: u32, execution: ExecutionStatus) {
+        self.nodes[index as usize].execution = execution;
+    }
+
+    /// Marks a block and all that builds on it as invalid, and takes their weight from what comes before. Gives those
+    /// that were not invalid before, in the order of the array.
+    pub fn invalidate(&mut self, first: u32) -> Vec<u32> {
+        let mut invalidated = Vec::new();
+        for index in first..self.nodes.len() as u32 {
+            let Link { parent, .. } = self.links[index as usize];
+            let follows = index == first
+                || (parent != NONE && parent >= first && self.nodes[parent as usize].execution.is_invalid());
+            let Some(block_hash) = self.nodes[index as usize].execution.block_hash().filter(|_| follows)
+            else {
+                continue;
+            };
+            if !self.nodes[index as usize].execution.is_invalid() {
+                self.set_execution(index, ExecutionStatus::Invalidated { block_hash });
+                invalidated.push(index);
+            }
+        }
+        let parent = self.links[first as usize].parent;
+        if parent != NONE && !invalidated.is_empty() {
+            self.links[parent as usize].delta -= self.links[first as usize].weight as i64;
+            let lives = |at: u32| {
+                self.links[at as usize].parent == parent && !self.nodes[at as usize].execution.is_invalid()
+            };
+            let has_children = (parent + 1..self.nodes.len() as u32).any(lives);
+            self.links[parent as usize].has_children = has_children;
+        }
+        for index in &invalidated {
+            let link = &mut self.links[*index as usize];
+            (link.weight, link.score, link.viable, link.has_children) = (0, 0, false, false);
+        }
+        invalidated
     }
 
     /// The end of the chain of best children.

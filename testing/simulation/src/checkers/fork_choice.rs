@@ -47,6 +47,7 @@ mod tests {
             state_root: root(0),
             justified: checkpoint.clone(),
             finalized: checkpoint.clone(),
+            execution: ExecutionStatus::Irrelevant,
         };
         let mut store = ForkChoice::new(spec, anchor, Time(0));
         let balances = JustifiedBalances::new(vec![Gwei(32)], Gwei(32)).unwrap();

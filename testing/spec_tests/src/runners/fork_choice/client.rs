@@ -20,7 +20,7 @@ use transition::predicates::{
 use transition::{Signatures, TransitionError, ValidateResult, process_slots, state_transition};
 use types::{
     Attestation, AttestationData, AttesterSlashing, BeaconBlock, BeaconState, Checkpoint, CommitteeIndex,
-    Gwei, Root, SignedBeaconBlock, SszExt, Time, ValidatorIndex,
+    Root, SignedBeaconBlock, SszExt, Time, ValidatorIndex,
 };
 
 use super::data::Data;
@@ -56,6 +56,7 @@ impl Client {
             state_root: block.state_root,
             justified: state.current_justified_checkpoint.clone(),
             finalized: state.finalized_checkpoint.clone(),
+            execution: ExecutionStatus::Irrelevant,
         };
         let genesis_time = Time(state.genesis_time.checked_mul(1000).context("no such genesis")?);
         let mut client = Self {
@@ -260,7 +261,7 @@ fn vote_of(data: &AttestationData) -> AttestationFacts {
 fn justified_balances(state: &BeaconState) -> anyhow::Result<JustifiedBalances> {
     let epoch = get_current_epoch(state);
     let counts = |validator: &types::Validator| is_active_validator(validator, epoch) && !validator.slashed;
-    let balance = |validator| if counts(validator) { validator.effective_balance } else { Gwei(0) };
-    let effective = state.validators.iter().map(balance).collect();
-    Ok(JustifiedBalances::new(effective, get_total_active_balance(state)?)?)
+    let validators =
+        state.validators.iter().map(|validator| (validator.effective_balance, counts(validator)));
+    Ok(JustifiedBalances::of_validators(validators, get_total_active_balance(state)?)?)
 }
