@@ -18,6 +18,7 @@
 mod blobs;
 mod header;
 mod keccak;
+mod pow_block;
 mod reply;
 mod request;
 mod requests_list;
@@ -27,6 +28,7 @@ mod trie;
 pub use blobs::{InvalidBlobs, blob_versioned_hashes, is_valid_versioned_hashes};
 pub use header::{BLOOM_OF_NOTHING, ExecutionHeader, OMMERS_HASH_OF_NONE, block_hash, is_valid_block_hash};
 pub use keccak::keccak256;
+pub use pow_block::{MergeInvalid, PowBlock, is_valid_terminal_pow_block, validate_merge_block};
 pub use reply::{
     BlobAndProofs, BlobsBundle, BuiltPayload, EngineFailure, EngineReply, PayloadBody, PayloadStatus,
     PayloadVerdict,

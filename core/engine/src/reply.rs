@@ -4,7 +4,7 @@ use types::{
     Bytes, ExecutionPayload, ExecutionRequests, ForkName, KzgCommitment, KzgProof, Root, Uint256, Withdrawal,
 };
 
-use crate::PayloadId;
+use crate::{PayloadId, PowBlock};
 
 /// The one answer to an [`crate::EngineRequest`].
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub enum EngineReply {
     Blobs(Vec<Option<BlobAndProofs>>),
     /// A body for each hash, in their order; none for those that the engine does not have.
     Bodies(Vec<Option<PayloadBody>>),
+    /// A block, where the engine has it.
+    PowBlock(Option<PowBlock>),
     /// No answer. What is asked for is as unknown as it was before: never a reason to call a payload invalid.
     Failed(EngineFailure),
 }

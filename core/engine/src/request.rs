@@ -44,6 +44,12 @@ pub enum EngineRequest {
         /// At most 128 hashes.
         versioned_hashes: Vec<Root>,
     },
+    /// Tell of an execution block: of a block of proof of work, or whether the engine has a block at all. It is answered
+    /// with [`crate::EngineReply::PowBlock`].
+    GetPowBlock {
+        /// The block's hash; none asks for the newest block.
+        hash: Option<Root>,
+    },
     /// Hand over the transactions and withdrawals of blocks. It is answered with [`crate::EngineReply::Bodies`].
     GetPayloadBodies {
         /// At most 32 block hashes.

@@ -270,6 +270,13 @@ impl Engines {
             EngineRequest::GetBlobs { fork, versioned_hashes } => {
                 engine.get_blobs(*fork, versioned_hashes).await.map(EngineReply::Blobs)
             }
+            EngineRequest::GetPowBlock { hash } => {
+                let block = match hash {
+                    Some(hash) => engine.block_by_hash(*hash).await?,
+                    None => engine.latest_block().await?,
+                };
+                Ok(EngineReply::PowBlock(block.map(|block| block.pow_block())))
+            }
             EngineRequest::GetPayloadBodies { hashes } => {
                 engine.get_payload_bodies_by_hash(hashes).await.map(EngineReply::Bodies)
             }

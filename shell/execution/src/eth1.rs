@@ -1,7 +1,7 @@
 //! What is asked of the execution chain itself: blocks, for the merge and for votes on deposits, and the logs of the
 //! deposit contract.
 
-use engine::keccak256;
+use engine::{PowBlock, keccak256};
 use serde_json::{Value, json};
 use types::{Bytes, DepositRequest, ExecutionAddress, FixedBytes, Gwei, Root, Uint256};
 
@@ -28,6 +28,14 @@ pub struct Eth1Block {
     pub timestamp: u64,
     /// The work up to it; engines of today no longer say.
     pub total_difficulty: Option<Uint256>,
+}
+
+impl Eth1Block {
+    /// What the merge asks about it.
+    pub fn pow_block(&self) -> PowBlock {
+        let Self { hash, parent_hash, total_difficulty, .. } = *self;
+        PowBlock { block_hash: hash, parent_hash, total_difficulty }
+    }
 }
 
 /// A deposit, as the deposit contract logged it.

@@ -134,6 +134,7 @@ fn reply_to_json(request: &EngineRequest, reply: EngineReply) -> Result<Value, R
             _ => unreachable!("blobs are an answer to a request for blobs"),
         },
         EngineReply::Bodies(bodies) => codec::bodies_to_json(&bodies),
+        EngineReply::PowBlock(_) => unreachable!("blocks are asked for in the eth_ family"),
         EngineReply::Failed(EngineFailure::Refused { code, message }) => return Err((code, message)),
         EngineReply::Failed(failure) => return Err((-32603, failure.to_string())),
     })

@@ -10,7 +10,7 @@ use engine::{
 use execution::{DepositLog, method};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use types::{Bytes, ExecutionRequests, FixedBytes, ForkName, Root, Uint256};
+use types::{Bytes, ExecutionPayload, ExecutionRequests, FixedBytes, ForkName, Root, Uint256};
 
 use crate::blobs::{GAS_PER_BLOB, MockBlob};
 use crate::build::{Contents, build, proofs};
@@ -41,6 +41,12 @@ pub struct MockConfig {
 impl MockConfig {
     /// A first block with a hash of its own at a time in seconds.
     pub fn genesis_block(timestamp: u64) -> MockBlock {
+        let hash = Self::genesis_payload(timestamp).block_hash;
+        MockBlock { hash, parent_hash: Root::ZERO, number: 0, timestamp, payload: None }
+    }
+
+    /// The same block as a payload, for the genesis state of a network that begins after the merge.
+    pub fn genesis_payload(timestamp: u64) -> ExecutionPayload {
         let header = ExecutionHeader {
             transactions_root: engine::EMPTY_TRIE_ROOT,
             receipts_root: engine::EMPTY_TRIE_ROOT,
@@ -50,7 +56,15 @@ impl MockConfig {
             base_fee_per_gas: Uint256::from(7),
             ..ExecutionHeader::default()
         };
-        MockBlock { hash: header.hash(), parent_hash: Root::ZERO, number: 0, timestamp, payload: None }
+        ExecutionPayload {
+            receipts_root: header.receipts_root,
+            gas_limit: header.gas_limit,
+            timestamp,
+            extra_data: header.extra_data.clone(),
+            base_fee_per_gas: header.base_fee_per_gas,
+            block_hash: header.hash(),
+            ..ExecutionPayload::default()
+        }
     }
 }
 
@@ -164,6 +178,10 @@ impl MockEngine {
             EngineRequest::GetPayload { fork, id } => self.get_payload(*fork, *id),
             EngineRequest::GetBlobs { fork, versioned_hashes } => self.get_blobs(*fork, versioned_hashes),
             EngineRequest::GetPayloadBodies { hashes } => self.get_bodies(hashes),
+            EngineRequest::GetPowBlock { hash } => {
+                let block = self.block(hash.unwrap_or(self.forkchoice.head_block_hash));
+                Ok(EngineReply::PowBlock(block.map(MockBlock::pow_block)))
+            }
         };
         reply.unwrap_or_else(|(code, message)| {
             EngineReply::Failed(EngineFailure::Refused { code, message: message.to_owned() })

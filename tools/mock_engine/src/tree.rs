@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use types::{ExecutionPayload, Root};
+use engine::PowBlock;
+use types::{ExecutionPayload, Root, Uint256};
 
 /// The blocks that are kept. One more drops the one with the smallest number.
 const BLOCKS_MAX: usize = 4096;
@@ -20,6 +21,15 @@ pub struct MockBlock {
     pub timestamp: u64,
     /// Its payload; none for the first block, which is known by its hash alone.
     pub payload: Option<ExecutionPayload>,
+}
+
+impl MockBlock {
+    /// What the merge asks about it: no work was ever done here, so that the first block is terminal where the terminal
+    /// difficulty is zero.
+    pub(crate) fn pow_block(&self) -> PowBlock {
+        let Self { hash, parent_hash, .. } = *self;
+        PowBlock { block_hash: hash, parent_hash, total_difficulty: Some(Uint256::default()) }
+    }
 }
 
 /// What is known of a block.
