@@ -5,7 +5,19 @@ use std::sync::Arc;
 
 use types::{Root, SignedBeaconBlock, Slot, Spec, SszExt};
 
+use crate::gathering::Gathering;
 use crate::traffic::PeerId;
+
+/// The blocks of a batch.
+#[derive(Debug)]
+pub struct Served {
+    /// Who sent them.
+    pub peer: PeerId,
+    /// The blocks.
+    pub blocks: Vec<Arc<SignedBeaconBlock>>,
+    /// Their data, which others may have sent.
+    pub data: Gathering,
+}
 
 /// How far a batch has come.
 #[derive(Debug)]
@@ -14,10 +26,12 @@ pub enum Progress {
     Waiting,
     /// Asked for.
     Downloading,
-    /// Served by a peer, waiting for the batches before it.
-    Ready(PeerId, Vec<Arc<SignedBeaconBlock>>),
-    /// With the chain; the peer that served it.
-    Importing(PeerId),
+    /// Served by a peer; the blocks' data is yet to come.
+    Gathering(Served),
+    /// All there, waiting for the batches before it.
+    Ready(Served),
+    /// With the chain.
+    Importing(Served),
 }
 
 /// A run of slots.
@@ -45,6 +59,29 @@ impl Batch {
     pub fn retry(&mut self, failed: PeerId) {
         self.failed.insert(failed);
         self.progress = Progress::Waiting;
+    }
+
+    /// The batch's blocks and data, while data is still to come.
+    pub fn gathering(&mut self) -> Option<&mut Served> {
+        match &mut self.progress {
+            Progress::Gathering(served) => Some(served),
+            _ => None,
+        }
+    }
+
+    /// The chain wants more or other data of the blocks that it was given: they are gathered for again.
+    pub fn gather_again(&mut self) -> Option<&mut Served> {
+        match std::mem::replace(&mut self.progress, Progress::Waiting) {
+            Progress::Importing(served) => {
+                self.progress = Progress::Gathering(served);
+                self.attempts += 1;
+                self.gathering()
+            }
+            other => {
+                self.progress = other;
+                None
+            }
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use types::{Root, SignedBeaconBlock};
+use types::{Root, SignedBeaconBlock, Time};
 
+use crate::gathering::Gathering;
 use crate::traffic::{ImportId, PeerId};
 
 /// Lookups open at once. A further one is dropped: its block comes again by gossip or range sync.
@@ -13,6 +14,8 @@ const LOOKUPS_MAX: usize = 64;
 const DEPTH_MAX: usize = 64;
 /// Peers asked before a lookup is dropped.
 const ATTEMPTS_MAX: usize = 5;
+/// Rounds and waits for the data of its blocks before a lookup is dropped.
+const ROUNDS_MAX: u32 = 8;
 
 /// What a lookup is waiting for.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum Stage {
     Waiting,
     /// Asked for.
     Downloading,
+    /// The chain lacks data of the blocks.
+    Gathering,
     /// With the chain.
     Importing(ImportId),
 }
@@ -38,6 +43,15 @@ pub struct Lookup {
     pub stage: Stage,
     /// The peer that mentioned the root, asked first.
     pub hint: Option<PeerId>,
+    /// What came of the blocks' data, and what the chain lacks of it.
+    pub data: Gathering,
+}
+
+impl Lookup {
+    /// The blocks that came, in ascending order.
+    pub fn segment(&self) -> Vec<Arc<SignedBeaconBlock>> {
+        self.blocks.iter().rev().map(|(_, block)| block.clone()).collect()
+    }
 }
 
 /// All lookups, by the root that was wanted.
@@ -53,8 +67,14 @@ impl Lookups {
         if under_way || self.map.contains_key(&root) || self.map.len() >= LOOKUPS_MAX {
             return;
         }
-        let lookup =
-            Lookup { missing: root, blocks: Vec::new(), asked: BTreeSet::new(), stage: Stage::Waiting, hint };
+        let lookup = Lookup {
+            missing: root,
+            blocks: Vec::new(),
+            asked: BTreeSet::new(),
+            stage: Stage::Waiting,
+            hint,
+            data: Gathering::default(),
+        };
         self.map.insert(root, lookup);
     }
 
@@ -66,6 +86,19 @@ impl Lookups {
     /// Roots whose lookups are to be asked for.
     pub fn waiting(&self) -> Vec<Root> {
         self.map.iter().filter(|(_, lookup)| lookup.stage == Stage::Waiting).map(|(root, _)| *root).collect()
+    }
+
+    /// Roots whose lookups lack data.
+    pub fn gathering(&self) -> Vec<Root> {
+        let lacks = |(_, lookup): &(&Root, &Lookup)| lookup.stage == Stage::Gathering;
+        self.map.iter().filter(lacks).map(|(root, _)| *root).collect()
+    }
+
+    /// When the next of them ends its pause.
+    pub fn next_gathering(&self, now: Time) -> Option<Time> {
+        let lacks = |lookup: &&Lookup| lookup.stage == Stage::Gathering;
+        let pauses = self.map.values().filter(lacks).map(|lookup| lookup.data.pause_until);
+        pauses.filter(|until| *until > now).min()
     }
 
     /// Ends a lookup.
@@ -81,6 +114,10 @@ impl Lookups {
 
     /// Drops lookups that were asked for in vain too often, or climbed too far.
     pub fn drop_hopeless(&mut self) {
-        self.map.retain(|_, lookup| lookup.asked.len() < ATTEMPTS_MAX && lookup.blocks.len() < DEPTH_MAX);
+        self.map.retain(|_, lookup| {
+            lookup.asked.len() < ATTEMPTS_MAX
+                && lookup.blocks.len() < DEPTH_MAX
+                && lookup.data.rounds + lookup.data.waits < ROUNDS_MAX
+        });
     }
 }

@@ -1,15 +1,18 @@
 //! The machine: routes what happened to range sync and lookups, and lets both ask for more.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use data_availability::ColumnIndex;
 use types::{Root, SignedBeaconBlock, Spec, Time};
 
-use crate::batch::{Progress, block_root, follows};
+use crate::batch::{Progress, Served, block_root, follows};
+use crate::gathering::Gathering;
 use crate::lookup::{Lookups, Stage};
-use crate::peers::Peers;
+use crate::peers::{Lane, Peers};
 use crate::range::Range;
 use crate::requests::{Open, Purpose, Requests};
+use crate::sidecar_lookup::SidecarLookups;
 use crate::traffic::{
     ChainStatus, ImportId, ImportOutcome, Input, Offence, Output, PeerId, Request, RequestError, RequestId,
     SyncState,
@@ -21,29 +24,34 @@ const STATUS_AGE_SLOTS: u64 = 8;
 /// The sync machine; see the crate's documentation.
 #[derive(Debug)]
 pub struct Sync {
-    spec: &'static Spec,
-    peers: Peers,
-    requests: Requests,
-    range: Range,
-    lookups: Lookups,
-    chain: ChainStatus,
+    pub(crate) spec: &'static Spec,
+    /// The columns that this node samples.
+    pub(crate) columns: BTreeSet<ColumnIndex>,
+    pub(crate) peers: Peers,
+    pub(crate) requests: Requests,
+    pub(crate) range: Range,
+    pub(crate) lookups: Lookups,
+    pub(crate) sidecar_lookups: SidecarLookups,
+    pub(crate) chain: ChainStatus,
     state: SyncState,
     last_peer: Option<PeerId>,
     batch_import: Option<(ImportId, u64)>,
     next_import: u64,
     next_refresh: Time,
-    outputs: VecDeque<Output>,
+    pub(crate) outputs: VecDeque<Output>,
 }
 
 impl Sync {
-    /// A machine without peers.
-    pub fn new(spec: &'static Spec, chain: ChainStatus) -> Self {
+    /// A machine without peers, of a node that samples these columns since Fulu.
+    pub fn new(spec: &'static Spec, chain: ChainStatus, columns: BTreeSet<ColumnIndex>) -> Self {
         Self {
             spec,
             peers: Peers::default(),
             requests: Requests::default(),
-            range: Range::new(spec),
+            range: Range::new(spec, &columns),
+            columns,
             lookups: Lookups::default(),
+            sidecar_lookups: SidecarLookups::default(),
             chain,
             state: SyncState::Synced,
             last_peer: None,
@@ -67,18 +75,32 @@ impl Sync {
                 self.peers.update(now, peer, status);
                 self.range.trust_again(peer);
             }
+            Input::Custody(peer, columns) => self.peers.set_custody(peer, columns),
             Input::Gone(peer) => self.gone(now, peer),
             Input::Chain(chain) => self.chain = chain,
-            Input::Chunk(id, block) => self.chunk(now, id, block),
+            // What fits changes no plan, and there may be thousands.
+            Input::Chunk(id, block) => {
+                if self.chunk(now, id, block) {
+                    return;
+                }
+            }
+            Input::Sidecar(id, sidecar) => {
+                if self.sidecar(now, id, sidecar) {
+                    return;
+                }
+            }
             Input::Done(id) => {
                 if let Some(open) = self.requests.close(id) {
-                    self.peers.closed(now, open.peer, true);
-                    self.answered(now, open);
+                    self.answered(now, id, open);
                 }
             }
             Input::Failed(id, error) => self.failed(now, id, error),
-            Input::Decided(id, outcome) => self.decided(id, outcome),
+            Input::Decided(id, outcome) => self.decided(now, id, outcome),
             Input::Want(root, peer) => self.lookups.want(root, peer),
+            Input::WantSidecars { root, slot, indices, from } => {
+                self.sidecar_lookups.want(self.spec, root, slot, &indices, from);
+            }
+            Input::SidecarsDecided(id, outcome) => self.sidecars_decided(now, id, outcome),
         }
         self.advance(now);
     }
@@ -90,10 +112,13 @@ impl Sync {
 
     /// When the machine wants a tick.
     pub fn deadline(&self, now: Time) -> Option<Time> {
-        [self.requests.deadline(), self.peers.next_free(now), Some(self.next_refresh)]
-            .into_iter()
-            .flatten()
-            .min()
+        let machine = [self.requests.deadline(), self.peers.next_free(now), Some(self.next_refresh)];
+        let gatherings = [
+            self.range.next_gathering(now),
+            self.lookups.next_gathering(now),
+            self.sidecar_lookups.next_gathering(now),
+        ];
+        machine.into_iter().chain(gatherings).flatten().min()
     }
 
     fn tick(&mut self, now: Time) {
@@ -117,9 +142,9 @@ impl Sync {
         }
     }
 
-    /// A block of an answer: kept where it fits, else the whole answer is refused.
-    fn chunk(&mut self, now: Time, id: RequestId, block: Arc<SignedBeaconBlock>) {
-        let Some(open) = self.requests.progress(now, id) else { return };
+    /// A block of an answer: kept where it fits, else the whole answer is refused. True where it fits.
+    fn chunk(&mut self, now: Time, id: RequestId, block: Arc<SignedBeaconBlock>) -> bool {
+        let Some(open) = self.requests.progress(now, id) else { return true };
         let fits = match open.purpose {
             Purpose::Batch(number) => match self.range.batch(number) {
                 Some(batch) => {
@@ -133,17 +158,19 @@ impl Sync {
                 open.blocks.is_empty()
                     && missing.is_none_or(|missing| missing == block_root(self.spec, &block))
             }
+            Purpose::BatchData(_) | Purpose::LookupData(_) | Purpose::Sidecars(_) => false,
         };
         if fits {
             open.blocks.push(block);
         } else {
             self.failed(now, id, RequestError::Malformed);
         }
+        fits
     }
 
-    fn failed(&mut self, now: Time, id: RequestId, error: RequestError) {
+    pub(crate) fn failed(&mut self, now: Time, id: RequestId, error: RequestError) {
         let Some(open) = self.requests.close(id) else { return };
-        self.peers.closed(now, open.peer, false);
+        self.peers.closed(now, open.peer, open.purpose.lane(), false);
         match error {
             RequestError::Malformed => self.outputs.push_back(Output::Charge(open.peer, Offence::BadAnswer)),
             RequestError::Timeout => self.outputs.push_back(Output::Charge(open.peer, Offence::NoAnswer)),
@@ -161,14 +188,32 @@ impl Sync {
                     lookup.stage = Stage::Waiting;
                 }
             }
+            Purpose::BatchData(_) | Purpose::LookupData(_) | Purpose::Sidecars(_) => {
+                self.data_ended(id, open.purpose, open.peer);
+            }
         }
     }
 
-    fn answered(&mut self, now: Time, open: Open) {
+    fn answered(&mut self, now: Time, id: RequestId, open: Open) {
+        let lane = open.purpose.lane();
+        if matches!(open.purpose, Purpose::BatchData(_) | Purpose::LookupData(_) | Purpose::Sidecars(_)) {
+            // Not having something is no offence, but others are asked first.
+            let is_whole = self.data_ended(id, open.purpose, open.peer);
+            self.peers.closed(now, open.peer, lane, is_whole);
+            return;
+        }
+        self.peers.closed(now, open.peer, lane, true);
+        self.blocks_came(open);
+    }
+
+    fn blocks_came(&mut self, open: Open) {
         match open.purpose {
             Purpose::Batch(number) => {
+                let epoch = self.chain.current_slot.epoch(self.spec);
                 if let Some(batch) = self.range.batch(number) {
-                    batch.progress = Progress::Ready(open.peer, open.blocks);
+                    let data = Gathering::of_blocks(self.spec, &open.blocks, &self.columns, epoch);
+                    let served = Served { peer: open.peer, blocks: open.blocks, data };
+                    batch.progress = Progress::Gathering(served);
                 }
             }
             Purpose::Lookup(root) => {
@@ -177,31 +222,30 @@ impl Sync {
                 let Some(block) = open.blocks.into_iter().next() else {
                     lookup.asked.insert(open.peer);
                     lookup.stage = Stage::Waiting;
-                    // Not having a block is no offence, but the next peer is asked first.
-                    self.peers.closed(now, open.peer, true);
                     return;
                 };
                 lookup.blocks.push((open.peer, block));
                 lookup.stage = Stage::Importing(import);
                 self.next_import += 1;
-                let blocks = lookup.blocks.iter().rev().map(|(_, block)| block.clone()).collect();
-                self.outputs.push_back(Output::Import(import, blocks));
+                // The chain may have their data by gossip. What it lacks, it says.
+                self.outputs.push_back(Output::Import(import, lookup.segment(), lookup.data.sidecars()));
             }
+            Purpose::BatchData(_) | Purpose::LookupData(_) | Purpose::Sidecars(_) => {}
         }
     }
 
-    fn decided(&mut self, id: ImportId, outcome: ImportOutcome) {
+    fn decided(&mut self, now: Time, id: ImportId, outcome: ImportOutcome) {
         if let Some((import, number)) = self.batch_import
             && import == id
         {
             self.batch_import = None;
-            self.batch_decided(number, outcome);
+            self.batch_decided(now, number, outcome);
         } else if let Some(root) = self.lookups.importing(id) {
-            self.lookup_decided(root, outcome);
+            self.lookup_decided(now, root, outcome);
         }
     }
 
-    fn batch_decided(&mut self, number: u64, outcome: ImportOutcome) {
+    fn batch_decided(&mut self, now: Time, number: u64, outcome: ImportOutcome) {
         match outcome {
             ImportOutcome::Imported => self.range.imported(number),
             ImportOutcome::UnknownParent => self.range.disconnected(number),
@@ -210,11 +254,22 @@ impl Sync {
                     self.outputs.push_back(Output::Charge(peer, Offence::InvalidBlock));
                 }
             }
+            ImportOutcome::DataMissing { root, missing } => {
+                if let Some(served) = self.range.batch(number).and_then(|batch| batch.gather_again()) {
+                    served.data.miss(root, &missing);
+                    served.data.end_round(now);
+                }
+            }
+            ImportOutcome::InvalidSidecar { root, index } => {
+                let batch = self.range.batch(number);
+                let sender = batch.and_then(|batch| batch.gather_again()?.data.reject(root, index));
+                self.charge_sidecar(sender);
+            }
             ImportOutcome::Failed => self.range.clear(),
         }
     }
 
-    fn lookup_decided(&mut self, root: Root, outcome: ImportOutcome) {
+    fn lookup_decided(&mut self, now: Time, root: Root, outcome: ImportOutcome) {
         match outcome {
             ImportOutcome::UnknownParent => {
                 let Some(lookup) = self.lookups.get_mut(&root) else { return };
@@ -229,11 +284,19 @@ impl Sync {
             ImportOutcome::Invalid => {
                 if let Some(lookup) = self.lookups.remove(&root) {
                     // The root was asked for, so the block is what was wanted; who mentioned it is charged.
-                    let senders: std::collections::BTreeSet<PeerId> =
+                    let senders: BTreeSet<PeerId> =
                         lookup.blocks.iter().map(|(peer, _)| *peer).collect();
                     let charge = |peer| Output::Charge(peer, Offence::InvalidBlock);
                     self.outputs.extend(senders.into_iter().map(charge));
                 }
+            }
+            ImportOutcome::DataMissing { root: of, missing } => self.lookup_lacks(now, root, of, &missing),
+            ImportOutcome::InvalidSidecar { root: of, index } => {
+                let sender = self.lookups.get_mut(&root).and_then(|lookup| {
+                    lookup.stage = Stage::Gathering;
+                    lookup.data.reject(of, index)
+                });
+                self.charge_sidecar(sender);
             }
             ImportOutcome::Imported | ImportOutcome::Failed => {
                 self.lookups.remove(&root);
@@ -251,9 +314,12 @@ impl Sync {
         }
         self.range.give_up_hopeless();
         self.ask_for_batches(now);
+        self.gather_for_batches(now);
         self.import_batch();
         self.lookups.drop_hopeless();
         self.ask_for_lookups(now);
+        self.gather_for_lookups(now);
+        self.gather_sidecars(now);
         self.report(target);
     }
 
@@ -272,11 +338,10 @@ impl Sync {
         if self.batch_import.is_some() {
             return;
         }
-        if let Some((number, blocks)) = self.range.next_import() {
-            let import = ImportId(self.next_import);
-            self.next_import += 1;
+        if let Some((number, blocks, sidecars)) = self.range.next_import() {
+            let import = self.next_import();
             self.batch_import = Some((import, number));
-            self.outputs.push_back(Output::Import(import, blocks));
+            self.outputs.push_back(Output::Import(import, blocks, sidecars));
         }
     }
 
@@ -295,11 +360,21 @@ impl Sync {
         }
     }
 
-    fn send(&mut self, now: Time, peer: PeerId, purpose: Purpose, request: Request) {
-        self.last_peer = Some(peer);
-        self.peers.opened(peer);
+    pub(crate) fn send(&mut self, now: Time, peer: PeerId, purpose: Purpose, request: Request) -> RequestId {
+        if purpose.lane() == Lane::Blocks {
+            self.last_peer = Some(peer);
+        }
+        self.peers.opened(peer, purpose.lane());
         let id = self.requests.open(now, peer, purpose);
         self.outputs.push_back(Output::Request(id, peer, request));
+        id
+    }
+
+    /// A number for what is given to the chain.
+    pub(crate) fn next_import(&mut self) -> ImportId {
+        let id = ImportId(self.next_import);
+        self.next_import += 1;
+        id
     }
 
     fn report(&mut self, target: Option<types::Slot>) {

@@ -1,7 +1,8 @@
 //! Peers as data: their status, what they are busy with, and when they may be asked again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use data_availability::ColumnIndex;
 use types::Time;
 
 use crate::traffic::{PeerId, Status};
@@ -12,8 +13,17 @@ const PEERS_MAX: usize = 512;
 const PAUSE_MS: u64 = 500;
 /// The longest pause.
 const PAUSE_MS_MAX: u64 = 30_000;
-/// Requests that a peer may have open at once (`MAX_CONCURRENT_REQUESTS`).
+/// Requests that a peer may have open at once in one lane (`MAX_CONCURRENT_REQUESTS`, which is by protocol).
 const OPEN_MAX: usize = types::constants::MAX_CONCURRENT_REQUESTS as usize;
+
+/// Blocks and their data are asked for by different protocols, and one does not wait for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Blocks.
+    Blocks,
+    /// Blobs and columns.
+    Data,
+}
 
 /// A peer.
 #[derive(Clone, Debug)]
@@ -22,15 +32,29 @@ pub struct Peer {
     pub status: Status,
     /// When the status came.
     pub updated: Time,
-    open: usize,
+    open: [usize; 2],
     failures: u32,
     pause_until: Time,
+}
+
+impl Peer {
+    /// True where it may be asked now.
+    pub fn is_free(&self, now: Time, lane: Lane) -> bool {
+        self.open[lane as usize] < OPEN_MAX && self.pause_until <= now
+    }
+
+    /// How little it is wished to be asked: less is better.
+    pub fn burden(&self) -> (usize, u32) {
+        (self.open.iter().sum(), self.failures)
+    }
 }
 
 /// All peers with a status.
 #[derive(Debug, Default)]
 pub struct Peers {
     map: BTreeMap<PeerId, Peer>,
+    /// The columns that peers have in custody, also of those whose status is yet to come.
+    custody: BTreeMap<PeerId, BTreeSet<ColumnIndex>>,
 }
 
 impl Peers {
@@ -40,13 +64,27 @@ impl Peers {
             peer.status = status;
             peer.updated = now;
         } else if self.map.len() < PEERS_MAX {
-            self.map.insert(id, Peer { status, updated: now, open: 0, failures: 0, pause_until: Time(0) });
+            self.map
+                .insert(id, Peer { status, updated: now, open: [0; 2], failures: 0, pause_until: Time(0) });
         }
+    }
+
+    /// Learns which columns a peer has.
+    pub fn set_custody(&mut self, id: PeerId, columns: BTreeSet<ColumnIndex>) {
+        if self.custody.contains_key(&id) || self.custody.len() < PEERS_MAX {
+            self.custody.insert(id, columns);
+        }
+    }
+
+    /// True where the peer is known to have a column.
+    pub fn has_column(&self, id: PeerId, column: ColumnIndex) -> bool {
+        self.custody.get(&id).is_some_and(|columns| columns.contains(&column))
     }
 
     /// Forgets a peer.
     pub fn remove(&mut self, id: PeerId) {
         self.map.remove(&id);
+        self.custody.remove(&id);
     }
 
     /// All peers in order.
@@ -55,16 +93,17 @@ impl Peers {
     }
 
     /// A request went out to the peer.
-    pub fn opened(&mut self, id: PeerId) {
+    pub fn opened(&mut self, id: PeerId, lane: Lane) {
         if let Some(peer) = self.map.get_mut(&id) {
-            peer.open += 1;
+            peer.open[lane as usize] += 1;
         }
     }
 
     /// A request to the peer ended, well or not.
-    pub fn closed(&mut self, now: Time, id: PeerId, well: bool) {
+    pub fn closed(&mut self, now: Time, id: PeerId, lane: Lane, well: bool) {
         let Some(peer) = self.map.get_mut(&id) else { return };
-        peer.open = peer.open.saturating_sub(1);
+        let open = &mut peer.open[lane as usize];
+        *open = open.saturating_sub(1);
         if well {
             peer.failures = 0;
         } else {
@@ -74,7 +113,7 @@ impl Peers {
         }
     }
 
-    /// The peer to ask among those that `may`: the least busy one that is free now. Ties go to the peer after
+    /// The peer to ask for blocks among those that `may`: the least busy one that is free now. Ties go to the peer after
     /// `last`, so that work goes round.
     pub fn choose(
         &self,
@@ -83,8 +122,10 @@ impl Peers {
         may: impl Fn(PeerId, &Peer) -> bool,
     ) -> Option<PeerId> {
         self.iter()
-            .filter(|(id, peer)| peer.open < OPEN_MAX && peer.pause_until <= now && may(*id, peer))
-            .min_by_key(|(id, peer)| (peer.open, peer.failures, Some(*id) <= last, *id))
+            .filter(|(id, peer)| peer.is_free(now, Lane::Blocks) && may(*id, peer))
+            .min_by_key(|(id, peer)| {
+                (peer.open[Lane::Blocks as usize], peer.failures, Some(*id) <= last, *id)
+            })
             .map(|(id, _)| id)
     }
 

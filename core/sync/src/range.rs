@@ -8,9 +8,12 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use types::{Epoch, SignedBeaconBlock, Slot, Spec};
+use data_availability::blobs::max_blobs_per_block;
+use data_availability::{ColumnIndex, Needed, Sidecar, needed};
+use types::constants::BYTES_PER_FIELD_ELEMENT;
+use types::{Epoch, ForkName, SignedBeaconBlock, Slot, Spec, Time};
 
-use crate::batch::{Batch, Progress};
+use crate::batch::{Batch, Progress, Served};
 use crate::peers::{Peer, Peers};
 use crate::traffic::{ChainStatus, PeerId};
 
@@ -18,6 +21,8 @@ use crate::traffic::{ChainStatus, PeerId};
 pub const BATCHES_MAX: usize = 6;
 /// Attempts at one batch before the target is given up.
 const ATTEMPTS_MAX: u32 = 10;
+/// The most that the data of one batch may take, in bytes: a supernode's batches are shorter for it.
+const BATCH_BYTES_MAX: u64 = 64 << 20;
 /// A peer so many slots ahead is followed by gossip and lookups alone.
 const TOLERANCE_SLOTS: u64 = 4;
 
@@ -25,6 +30,8 @@ const TOLERANCE_SLOTS: u64 = 4;
 #[derive(Debug)]
 pub struct Range {
     spec: &'static Spec,
+    /// How many columns of each block are fetched.
+    columns: u64,
     batches: VecDeque<Batch>,
     /// The number of the batch in front; batches are known by number outside.
     front: u64,
@@ -48,9 +55,10 @@ pub fn is_ahead(peer: &Peer, chain: &ChainStatus, tolerance: u64) -> bool {
 
 impl Range {
     /// Nothing to sync yet.
-    pub fn new(spec: &'static Spec) -> Self {
+    pub fn new(spec: &'static Spec, columns: &BTreeSet<ColumnIndex>) -> Self {
         Self {
             spec,
+            columns: columns.len() as u64,
             batches: VecDeque::new(),
             front: 0,
             next_start: Slot(0),
@@ -63,6 +71,28 @@ impl Range {
     /// Slots in a batch: two epochs.
     fn batch_slots(&self) -> u64 {
         self.spec.preset.slots_per_epoch * 2
+    }
+
+    /// Slots in a batch from `start` on: fewer where requests may not ask for so many, or where their data would take
+    /// too much memory.
+    fn batch_slots_from(&self, start: Slot, current_epoch: Epoch) -> u64 {
+        let slots = self.batch_slots();
+        let last = Slot(start.0.saturating_add(slots));
+        if self.spec.fork_name_at_slot(last) < ForkName::Deneb {
+            return slots;
+        }
+        let blobs = max_blobs_per_block(self.spec, start).max(max_blobs_per_block(self.spec, last));
+        let bytes_per_blob = self.spec.preset.field_elements_per_blob * BYTES_PER_FIELD_ELEMENT;
+        let bytes = match needed(self.spec, last, current_epoch) {
+            Needed::Nothing => 0,
+            Needed::Blobs => blobs * bytes_per_blob,
+            // Columns are twice as many bytes as blobs.
+            Needed::Columns => {
+                blobs * bytes_per_blob * 2 * self.columns / self.spec.preset.number_of_columns.max(1)
+            }
+        };
+        let room = BATCH_BYTES_MAX.checked_div(bytes).unwrap_or(u64::MAX);
+        slots.min(room).min(self.spec.config.max_request_blocks_deneb).max(1)
     }
 
     /// The slot to reach: the furthest head among the peers that are ahead; none where nobody is.
@@ -87,7 +117,8 @@ impl Range {
             };
         }
         while self.batches.len() < BATCHES_MAX && self.next_start <= target {
-            let count = self.batch_slots().min(target.0 - self.next_start.0 + 1);
+            let slots = self.batch_slots_from(self.next_start, chain.current_slot.epoch(self.spec));
+            let count = slots.min(target.0 - self.next_start.0 + 1);
             self.batches.push_back(Batch::new(self.next_start, count));
             self.next_start += count;
         }
@@ -109,37 +140,55 @@ impl Range {
         (self.front..).zip(&self.batches).filter(waiting).map(|(number, _)| number).collect()
     }
 
+    /// The numbers of batches whose data is yet to come.
+    pub fn gathering(&self) -> Vec<u64> {
+        let gathering = |(_, batch): &(u64, &Batch)| matches!(batch.progress, Progress::Gathering(_));
+        (self.front..).zip(&self.batches).filter(gathering).map(|(number, _)| number).collect()
+    }
+
+    /// When the next of them ends its pause.
+    pub fn next_gathering(&self, now: Time) -> Option<Time> {
+        let pauses = self.batches.iter().filter_map(|batch| match &batch.progress {
+            Progress::Gathering(served) => Some(served.data.pause_until),
+            _ => None,
+        });
+        pauses.filter(|until| *until > now).min()
+    }
+
     /// Whom to ask for a batch: somebody with its last slot who has not failed at it, else anybody with it.
-    pub fn choose(
-        &self,
-        number: u64,
-        peers: &Peers,
-        now: types::Time,
-        last: Option<PeerId>,
-    ) -> Option<PeerId> {
+    pub fn choose(&self, number: u64, peers: &Peers, now: Time, last: Option<PeerId>) -> Option<PeerId> {
         let batch = self.batches.get((number - self.front) as usize)?;
-        let has =
-            |id: PeerId, peer: &Peer| peer.status.head_slot >= batch.start && !self.distrusted.contains(&id);
+        let has = |id: PeerId, peer: &Peer| {
+            peer.status.head_slot >= batch.start
+                && peer.status.earliest_available_slot <= batch.start
+                && !self.distrusted.contains(&id)
+        };
         peers
             .choose(now, last, |id, peer| has(id, peer) && !batch.failed.contains(&id))
             .or_else(|| peers.choose(now, last, has))
     }
 
     /// Takes the front batch to be imported where it is ready. Empty batches are passed over.
-    pub fn next_import(&mut self) -> Option<(u64, Vec<Arc<SignedBeaconBlock>>)> {
+    pub fn next_import(&mut self) -> Option<(u64, Vec<Arc<SignedBeaconBlock>>, Vec<Sidecar>)> {
         while let Some(batch) = self.batches.front_mut() {
-            let Progress::Ready(peer, blocks) = &mut batch.progress else { return None };
-            let (peer, blocks) = (*peer, std::mem::take(blocks));
-            if blocks.is_empty() {
-                self.empty_handed.insert(peer);
+            let served = match std::mem::replace(&mut batch.progress, Progress::Waiting) {
+                Progress::Ready(served) => served,
+                other => {
+                    batch.progress = other;
+                    return None;
+                }
+            };
+            if served.blocks.is_empty() {
+                self.empty_handed.insert(served.peer);
                 self.pop_front();
                 if self.batches.is_empty() {
                     self.came_to_nothing();
                 }
                 continue;
             }
-            batch.progress = Progress::Importing(peer);
-            return Some((self.front, blocks));
+            let (blocks, sidecars) = (served.blocks.clone(), served.data.sidecars());
+            batch.progress = Progress::Importing(served);
+            return Some((self.front, blocks, sidecars));
         }
         None
     }
@@ -172,8 +221,10 @@ impl Range {
     /// before it are empty is doubted first; else, once going back to the finalized slot did not help either, the
     /// peer that served it.
     pub fn disconnected(&mut self, number: u64) {
-        let Some(Progress::Importing(peer)) = self.batch(number).map(|batch| &batch.progress) else { return };
-        let peer = *peer;
+        let Some(Progress::Importing(served)) = self.batch(number).map(|batch| &batch.progress) else {
+            return;
+        };
+        let peer = served.peer;
         self.rewinds += 1;
         if !self.empty_handed.is_empty() {
             self.distrusted.append(&mut self.empty_handed);
@@ -187,7 +238,7 @@ impl Range {
     /// The front batch held an invalid block.
     pub fn refused(&mut self, number: u64) -> Option<PeerId> {
         let batch = self.batch(number)?;
-        let Progress::Importing(peer) = batch.progress else { return None };
+        let Progress::Importing(Served { peer, .. }) = batch.progress else { return None };
         batch.retry(peer);
         Some(peer)
     }

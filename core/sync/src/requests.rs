@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use types::{Root, SignedBeaconBlock, Time};
 
+use crate::peers::Lane;
 use crate::traffic::{PeerId, RequestId};
 
 /// How long an answer may take between two of its parts. The shell's own time limits are shorter; this one
@@ -18,6 +19,22 @@ pub enum Purpose {
     Batch(u64),
     /// A lookup of the block with this root.
     Lookup(Root),
+    /// Data of the blocks of a batch.
+    BatchData(u64),
+    /// Data of the blocks of a lookup.
+    LookupData(Root),
+    /// Data of a block that the chain has.
+    Sidecars(Root),
+}
+
+impl Purpose {
+    /// Which of a peer's requests it counts among.
+    pub fn lane(self) -> Lane {
+        match self {
+            Self::Batch(_) | Self::Lookup(_) => Lane::Blocks,
+            Self::BatchData(_) | Self::LookupData(_) | Self::Sidecars(_) => Lane::Data,
+        }
+    }
 }
 
 /// An open request.

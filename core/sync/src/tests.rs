@@ -59,7 +59,7 @@ impl World {
         let blocks = chain_of(spec, slots);
         let chain = ChainStatus { current_slot: Slot(slots), ..ChainStatus::default() };
         let mut world = Self {
-            sync: Sync::new(spec, chain),
+            sync: Sync::new(spec, chain, BTreeSet::new()),
             now: Time(1_000_000),
             blocks,
             peers: BTreeMap::new(),
@@ -86,6 +86,7 @@ impl World {
             finalized_epoch: Epoch(0),
             head_root: block_root(Spec::minimal(), head),
             head_slot: head.message.slot,
+            earliest_available_slot: Slot(0),
         };
         for peer in self.peers.keys().copied().collect::<Vec<_>>() {
             self.input(Input::Status(peer, status));
@@ -97,7 +98,8 @@ impl World {
         while let Some(output) = self.sync.poll() {
             match output {
                 Output::Request(id, peer, request) => self.asked.push_back((id, peer, request)),
-                Output::Import(id, blocks) => self.import(id, &blocks),
+                Output::Import(id, blocks, _) => self.import(id, &blocks),
+                Output::ImportSidecars(..) => panic!("phase 0 has no data"),
                 Output::Charge(peer, offence) => self.charged.push((peer, offence)),
                 Output::RefreshStatus(_) | Output::State(_) => {}
             }
@@ -122,6 +124,7 @@ impl World {
                     |block: &&Arc<SignedBeaconBlock>| roots.contains(&block_root(Spec::minimal(), block));
                 self.blocks.iter().filter(wanted).cloned().collect()
             }
+            other => panic!("phase 0 has no data: {other:?}"),
         };
         match self.peers[&peer] {
             Silent => return,
@@ -234,6 +237,7 @@ fn a_lookup_climbs_to_a_known_ancestor() {
         finalized_epoch: Epoch(0),
         head_root: Root::ZERO,
         head_slot: Slot(0),
+        earliest_available_slot: Slot(0),
     };
     world.input(Input::Status(PeerId(0), status));
     world.input(Input::Status(PeerId(1), status));

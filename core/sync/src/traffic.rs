@@ -1,7 +1,9 @@
 //! What goes into and comes out of the sync machine.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use data_availability::{BlobIndex, ColumnIndex, Sidecar};
 use types::{Epoch, Root, SignedBeaconBlock, Slot};
 
 /// A peer, by the number that the shell gave it.
@@ -12,7 +14,7 @@ pub struct PeerId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
 
-/// Blocks that this machine gave to the chain.
+/// Blocks or sidecars that this machine gave to the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ImportId(pub u64);
 
@@ -27,6 +29,8 @@ pub struct Status {
     pub head_root: Root,
     /// The slot of its head.
     pub head_slot: Slot,
+    /// The first slot that it serves blocks and their data of; 0 where it does not say.
+    pub earliest_available_slot: Slot,
 }
 
 /// Where our own chain stands.
@@ -54,6 +58,26 @@ pub enum Request {
     },
     /// Single blocks.
     BlocksByRoot(Vec<Root>),
+    /// All blobs of the blocks of `count` slots from `start` on, in order.
+    BlobsByRange {
+        /// The first slot.
+        start: Slot,
+        /// How many slots.
+        count: u64,
+    },
+    /// Single blobs, by the roots of their blocks.
+    BlobsByRoot(Vec<(Root, BlobIndex)>),
+    /// These columns of the blocks of `count` slots from `start` on, in order.
+    ColumnsByRange {
+        /// The first slot.
+        start: Slot,
+        /// How many slots.
+        count: u64,
+        /// Which columns, in ascending order.
+        columns: Vec<ColumnIndex>,
+    },
+    /// Columns of single blocks, in ascending order for each.
+    ColumnsByRoot(Vec<(Root, Vec<ColumnIndex>)>),
 }
 
 /// Why a request brought nothing.
@@ -70,7 +94,7 @@ pub enum RequestError {
 }
 
 /// How the import of blocks ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportOutcome {
     /// All are in (or were already).
     Imported,
@@ -78,6 +102,36 @@ pub enum ImportOutcome {
     UnknownParent,
     /// A block is invalid: whoever sent it is to blame.
     Invalid,
+    /// Blobs or columns of a block are missing; the blocks before it are in.
+    DataMissing {
+        /// The block's root.
+        root: Root,
+        /// What is missing, in ascending order.
+        missing: Vec<u64>,
+    },
+    /// A blob or column is not what its block commits to: whoever sent it is to blame.
+    InvalidSidecar {
+        /// The root of its block.
+        root: Root,
+        /// Its place.
+        index: u64,
+    },
+    /// It failed for a reason of our own; nobody is to blame.
+    Failed,
+}
+
+/// What became of sidecars that were looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SidecarsOutcome {
+    /// They are right, or nobody needs them any more.
+    Taken,
+    /// One of them is not what its block commits to: whoever sent it is to blame.
+    Invalid {
+        /// The root of its block.
+        root: Root,
+        /// Its place.
+        index: u64,
+    },
     /// It failed for a reason of our own; nobody is to blame.
     Failed,
 }
@@ -89,12 +143,16 @@ pub enum Input {
     Tick,
     /// A peer's Status.
     Status(PeerId, Status),
+    /// The columns that a peer has in custody, as far as is known.
+    Custody(PeerId, BTreeSet<ColumnIndex>),
     /// A peer has gone.
     Gone(PeerId),
     /// Our chain has moved.
     Chain(ChainStatus),
     /// A block came in answer to a request.
     Chunk(RequestId, Arc<SignedBeaconBlock>),
+    /// A blob or column came in answer to a request.
+    Sidecar(RequestId, Sidecar),
     /// The answer is complete.
     Done(RequestId),
     /// The answer failed.
@@ -103,6 +161,19 @@ pub enum Input {
     Decided(ImportId, ImportOutcome),
     /// The chain has met a root that it lacks; the peer that mentioned it, where known.
     Want(Root, Option<PeerId>),
+    /// The chain has a block whose blobs or columns it lacks. Said again, it replaces what was said of the block.
+    WantSidecars {
+        /// The block's root.
+        root: Root,
+        /// Its slot, which tells blobs from columns.
+        slot: Slot,
+        /// What is missing; nothing ends the lookup.
+        indices: Vec<u64>,
+        /// The peer that sent the block, where known.
+        from: Option<PeerId>,
+    },
+    /// The chain has decided on sidecars.
+    SidecarsDecided(ImportId, SidecarsOutcome),
 }
 
 /// What a peer did wrong.
@@ -110,7 +181,9 @@ pub enum Input {
 pub enum Offence {
     /// It sent an invalid block.
     InvalidBlock,
-    /// It sent blocks that were not asked for, out of order, or not linked.
+    /// It sent a blob or column that is not what its block commits to.
+    InvalidSidecar,
+    /// It sent blocks or sidecars that were not asked for, out of order, or not linked.
     BadAnswer,
     /// It did not answer.
     NoAnswer,
@@ -135,8 +208,11 @@ pub enum SyncState {
 pub enum Output {
     /// Send a request.
     Request(RequestId, PeerId, Request),
-    /// Import blocks: ascending, each the parent of the next.
-    Import(ImportId, Vec<Arc<SignedBeaconBlock>>),
+    /// Import blocks: ascending, each the parent of the next; with the blobs and columns that came for them. It gets
+    /// exactly one [`Input::Decided`].
+    Import(ImportId, Vec<Arc<SignedBeaconBlock>>, Vec<Sidecar>),
+    /// Blobs or columns of a block that the chain has. They get exactly one [`Input::SidecarsDecided`].
+    ImportSidecars(ImportId, Vec<Sidecar>),
     /// Lower a peer's score.
     Charge(PeerId, Offence),
     /// Ask a peer for its Status again.

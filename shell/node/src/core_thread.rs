@@ -10,11 +10,14 @@
 //!
 //! Replies and events leave after the view is published: who hears of a block can read it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::{Chain, Command, CommandId, Input, Output, Reply, SegmentId, SegmentOutcome, View, Want};
+use chain::{
+    Chain, Command, CommandId, Input, Output, Reply, SegmentId, SegmentOutcome, SidecarsId, SidecarsOutcome,
+    View, Want,
+};
 use engine::{EngineFailure, EngineReply};
 use sync::{ChainStatus, ImportId, ImportOutcome, Sync, SyncState};
 use tokio::sync::{broadcast, oneshot};
@@ -90,7 +93,7 @@ impl Core {
     /// Wires up a chain.
     pub fn new(chain: Chain, inbox: Inbox, exits: Exits) -> Self {
         let shown = chain.view().clone();
-        let sync = Sync::new(shown.spec, chain_status(&shown));
+        let sync = Sync::new(shown.spec, chain_status(&shown), BTreeSet::new());
         Self {
             chain,
             sync,
@@ -298,8 +301,14 @@ impl Core {
                 let source = self.gossip.source(reason);
                 self.for_sync.push_back(sync::Input::Want(root, source));
             }
-            // Nothing waits for data yet.
-            Output::Fetch(Want::Sidecars { .. }) | Output::SidecarsDone(..) => {}
+            Output::Fetch(Want::Sidecars { root, slot, indices, from }) => {
+                let from = self.gossip.sender(from);
+                self.for_sync.push_back(sync::Input::WantSidecars { root, slot, indices, from });
+            }
+            Output::SidecarsDone(id, outcome) => {
+                let outcome = sidecars_outcome(outcome);
+                self.for_sync.push_back(sync::Input::SidecarsDecided(ImportId(id.0), outcome));
+            }
             Output::Engine(id, _) => {
                 let failure = EngineFailure::Unreachable("no execution engine is configured".to_owned());
                 self.for_chain.push_back(Input::EngineDone(id, EngineReply::Failed(failure)));
@@ -333,12 +342,11 @@ impl Core {
                     self.for_sync.push_back(sync::Input::Failed(id, error));
                 }
             },
-            sync::Output::Import(id, blocks) => {
-                self.for_chain.push_back(Input::Segment {
-                    id: SegmentId(id.0),
-                    blocks,
-                    sidecars: Vec::new(),
-                });
+            sync::Output::Import(id, blocks, sidecars) => {
+                self.for_chain.push_back(Input::Segment { id: SegmentId(id.0), blocks, sidecars });
+            }
+            sync::Output::ImportSidecars(id, sidecars) => {
+                self.for_chain.push_back(Input::Sidecars { id: SidecarsId(id.0), sidecars });
             }
             sync::Output::Charge(peer, offence) => {
                 if let Some(target) = self.exits.peers.peer(peer) {
@@ -387,17 +395,31 @@ fn network_verdict(verdict: chain::Verdict) -> network::Verdict {
     }
 }
 
+fn sidecars_outcome(outcome: SidecarsOutcome) -> sync::SidecarsOutcome {
+    match outcome {
+        SidecarsOutcome::Taken => sync::SidecarsOutcome::Taken,
+        SidecarsOutcome::Invalid { root, index, why } => {
+            tracing::warn!(%root, index, why, "a peer sent an invalid blob or column");
+            sync::SidecarsOutcome::Invalid { root, index }
+        }
+        SidecarsOutcome::Failed(why) => {
+            tracing::debug!(why, "blobs or columns could not be verified");
+            sync::SidecarsOutcome::Failed
+        }
+    }
+}
+
 fn import_outcome(outcome: SegmentOutcome) -> ImportOutcome {
     match outcome {
         SegmentOutcome::Imported { .. } => ImportOutcome::Imported,
         SegmentOutcome::UnknownParent => ImportOutcome::UnknownParent,
         SegmentOutcome::DataMissing { root, missing, .. } => {
-            tracing::warn!(%root, ?missing, "blobs or columns of a block are missing");
-            ImportOutcome::Failed
+            tracing::debug!(%root, ?missing, "blobs or columns of a block are missing");
+            ImportOutcome::DataMissing { root, missing }
         }
         SegmentOutcome::InvalidSidecar { root, index, why } => {
             tracing::warn!(%root, index, why, "a peer sent an invalid blob or column");
-            ImportOutcome::Invalid
+            ImportOutcome::InvalidSidecar { root, index }
         }
         SegmentOutcome::Invalid { root, why, .. } => {
             tracing::warn!(%root, why, "a peer sent an invalid block");

@@ -40,6 +40,11 @@ impl GossipIds {
     /// Who sent the message that a block is wanted for, where that is known.
     pub fn source(&self, reason: WantReason) -> Option<sync::PeerId> {
         let (WantReason::Parent { from } | WantReason::Attested { from }) = reason;
+        self.sender(from)
+    }
+
+    /// Who sent a message, where that is known.
+    pub fn sender(&self, from: Option<GossipId>) -> Option<sync::PeerId> {
         let back = self.next.checked_sub(from?.0 + 1)?;
         let place = self.senders.len().checked_sub(usize::try_from(back).ok()? + 1)?;
         self.senders.get(place).copied().flatten()

@@ -89,6 +89,7 @@ mod tests {
             finalized_epoch: Epoch(finalized_epoch),
             head_root: Root::from([1; 32]),
             head_slot: Slot(head_slot),
+            earliest_available_slot: Slot(0),
         }
     }
 

@@ -33,6 +33,7 @@ pub fn read_status(bytes: &[u8]) -> Option<(ForkDigest, Status)> {
         finalized_epoch: Epoch(number(36)),
         head_root: root(44),
         head_slot: Slot(number(76)),
+        earliest_available_slot: Slot(0),
     };
     Some((digest, status))
 }

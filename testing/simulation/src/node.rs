@@ -135,6 +135,7 @@ impl Node {
         let spec = genesis.spec();
         let seed = hash(&[seed.to_le_bytes(), self.generation.to_le_bytes()].concat());
         let config = ChainConfig { seed, ..ChainConfig::default() };
+        let custody = config.custody.clone();
         let chain = Chain::new(spec, config, start, self.clock(now))?;
         let told = chain_status(chain.view());
         let facts = validator::Genesis {
@@ -144,7 +145,7 @@ impl Node {
         let config = Config { keys: self.signer.pubkeys(), graffiti: Root::ZERO };
         self.disk_free = now;
         self.running = Some(Running {
-            sync: Sync::new(spec, told),
+            sync: Sync::new(spec, told, custody),
             chain,
             duties: Duties::new(spec, facts, config),
             seen: BTreeSet::new(),

@@ -17,6 +17,7 @@ pub fn status(view: &View) -> Status {
         finalized_epoch: view.finalized.epoch,
         head_root: view.head.root,
         head_slot: view.head.slot,
+        earliest_available_slot: Slot(0),
     }
 }
 
@@ -31,6 +32,7 @@ pub fn blocks(view: &View, disk: &Disk, request: &Request) -> Vec<Arc<SignedBeac
             // The block of genesis was never signed, so nobody has it.
             canonical.filter(|(slot, _)| *slot > 0).map_while(|(_, root)| block(&root)).collect()
         }
+        _ => Vec::new(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use chain::{
-    GossipId, GossipMessage, Job, JobId, JobResult, Output, SegmentId, SegmentOutcome, Verdict, Want,
-    WantReason,
+    GossipId, GossipMessage, Job, JobId, JobResult, Output, SegmentId, SegmentOutcome, SidecarsId,
+    SidecarsOutcome, Verdict, Want, WantReason,
 };
 use engine::{EngineFailure, EngineReply};
 use sync::{ImportId, ImportOutcome, PeerId, RequestError, Status, SyncState};
@@ -95,8 +95,21 @@ impl World {
                 self.trace.note(self.now, node, format_args!("wants {} of {sender:?}", Short(&root)));
                 todos.push_back(Todo::Sync(sync::Input::Want(root, sender)));
             }
-            // Nothing waits for data yet.
-            Output::Fetch(Want::Sidecars { .. }) | Output::SidecarsDone(..) => {}
+            Output::Fetch(Want::Sidecars { root, slot, indices, from }) => {
+                let Some(running) = &self.nodes[node].running else { return };
+                let from = from.and_then(|id| running.senders.get(&id)).map(|from| PeerId(*from as u64));
+                todos.push_back(Todo::Sync(sync::Input::WantSidecars { root, slot, indices, from }));
+            }
+            Output::SidecarsDone(id, outcome) => {
+                let outcome = match outcome {
+                    SidecarsOutcome::Taken => sync::SidecarsOutcome::Taken,
+                    SidecarsOutcome::Failed(_) => sync::SidecarsOutcome::Failed,
+                    SidecarsOutcome::Invalid { why, .. } => {
+                        return self.fail(Violation::at("no honest sidecar is invalid", node, why));
+                    }
+                };
+                todos.push_back(Todo::Sync(sync::Input::SidecarsDecided(ImportId(id.0), outcome)));
+            }
             Output::Engine(id, _) => {
                 let failure = EngineFailure::Unreachable("no execution engine is configured".to_owned());
                 todos.push_back(Todo::Chain(chain::Input::EngineDone(id, EngineReply::Failed(failure))));
@@ -253,7 +266,7 @@ impl World {
             SegmentOutcome::Imported { .. } => ImportOutcome::Imported,
             SegmentOutcome::UnknownParent => ImportOutcome::UnknownParent,
             SegmentOutcome::Failed(_) => ImportOutcome::Failed,
-            SegmentOutcome::DataMissing { .. } => ImportOutcome::Failed,
+            SegmentOutcome::DataMissing { root, missing, .. } => ImportOutcome::DataMissing { root, missing },
             SegmentOutcome::InvalidSidecar { why, .. } | SegmentOutcome::Invalid { why, .. } => {
                 return self.fail(Violation::at("no honest block is invalid", node, why));
             }
@@ -275,13 +288,17 @@ impl World {
                     self.trace.note(self.now, node, format_args!("asks node {} for {request:?}", peer.0));
                     self.request(node, peer.0 as usize, Asked::Blocks(id, request));
                 }
-                sync::Output::Import(id, blocks) => {
+                sync::Output::Import(id, blocks, sidecars) => {
                     let now = self.now;
                     let Some(running) = &mut self.nodes[node].running else { return };
                     let id = SegmentId(id.0);
                     running.segments.insert(id, now);
                     self.trace.note(now, node, format_args!("segment {} of {} blocks", id.0, blocks.len()));
-                    todos.push_back(Todo::Chain(chain::Input::Segment { id, blocks, sidecars: Vec::new() }));
+                    todos.push_back(Todo::Chain(chain::Input::Segment { id, blocks, sidecars }));
+                }
+                sync::Output::ImportSidecars(id, sidecars) => {
+                    let id = SidecarsId(id.0);
+                    todos.push_back(Todo::Chain(chain::Input::Sidecars { id, sidecars }));
                 }
                 sync::Output::Charge(peer, offence) => {
                     self.trace.note(self.now, node, format_args!("charges node {}: {offence:?}", peer.0));
