@@ -4,14 +4,16 @@
 
 use std::sync::Arc;
 
+use deposits::Eth1Chain;
 use pool::{AttestationPool, OperationPool, SyncPool};
 use transition::accessors::get_beacon_proposer_index;
 use transition::block::process_block;
 use transition::{Signatures, process_slots};
 use types::{
-    BeaconBlock, BeaconBlockBody, BeaconState, BlsSignature, Eth1Data, ForkName, Root, Slot, SszExt,
-    SyncAggregate,
+    BeaconBlock, BeaconBlockBody, BeaconState, BlsSignature, ForkName, Root, Slot, SszExt, SyncAggregate,
 };
+
+use crate::eth1::vote_and_deposits;
 
 /// What a block is built from.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct BuildBlock {
     pub(crate) attestations: Arc<AttestationPool>,
     pub(crate) sync_votes: Arc<SyncPool>,
     pub(crate) operations: Arc<OperationPool>,
+    pub(crate) eth1: Option<Arc<Eth1Chain>>,
 }
 
 impl BuildBlock {
@@ -34,8 +37,7 @@ impl BuildBlock {
         if state.slot < self.slot {
             process_slots(&mut state, self.slot).map_err(|error| text(&error))?;
         }
-        let eth1_data = get_eth1_vote(&state);
-        check_no_deposits_due(&state, &eth1_data)?;
+        let (eth1_data, deposits) = vote_and_deposits(&state, self.eth1.as_deref())?;
         let operations = self.operations.pack(&state);
         let ctx = state.ctx();
         let mut block = BeaconBlock {
@@ -50,6 +52,7 @@ impl BuildBlock {
                 proposer_slashings: operations.proposer_slashings,
                 attester_slashings: operations.attester_slashings,
                 attestations: self.attestations.pack(&state).map_err(|error| text(&error))?,
+                deposits,
                 voluntary_exits: operations.voluntary_exits,
                 bls_to_execution_changes: operations.bls_to_execution_changes,
                 sync_aggregate: self.sync_aggregate(&state),
@@ -70,26 +73,4 @@ impl BuildBlock {
         }
         self.sync_votes.sync_aggregate(state.spec(), self.slot.saturating_sub(1), self.parent_root)
     }
-}
-
-/// [`get_eth1_vote`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/validator.md#eth1-data)
-/// of a node that follows no Eth1 chain: no vote is known to be valid, so the default is the data the state has.
-fn get_eth1_vote(state: &BeaconState) -> Eth1Data {
-    state.eth1_data.clone()
-}
-
-/// Deposits come from an Eth1 chain, which nobody follows here, so a block that must have some cannot be built.
-fn check_no_deposits_due(state: &BeaconState, vote: &Eth1Data) -> Result<(), String> {
-    let preset = &state.spec().preset;
-    let period = preset.epochs_per_eth1_voting_period * preset.slots_per_epoch;
-    let votes = state.eth1_data_votes.iter().filter(|other| *other == vote).count() as u64 + 1;
-    // The vote of the block itself may decide.
-    let eth1_data = if votes * 2 > period { vote } else { &state.eth1_data };
-    if eth1_data.deposit_count > state.eth1_deposit_index {
-        return Err(format!(
-            "{} deposits are due, and no Eth1 chain is followed to take them from",
-            eth1_data.deposit_count - state.eth1_deposit_index
-        ));
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use data_availability::Sidecar;
+use deposits::Eth1Chain;
 use fork_choice::ForkChoice;
 use types::{Epoch, Root, SignedBeaconBlock, Slot, Spec, Time};
 
@@ -81,6 +82,7 @@ impl Chain {
                 self.outputs.push_back(Output::SidecarsDone(id, outcome));
             }
             Input::EngineDone(id, reply) => self.engine_done(id, reply),
+            Input::Eth1(eth1) => self.follow_eth1(eth1),
             Input::JobDone(id, result) => self.job_done(id, result),
             Input::Stored(seq) => self.ledger.stored(seq),
             Input::Loaded(id, loaded) => self.loaded(id, loaded),
@@ -183,6 +185,11 @@ impl Chain {
     pub(crate) fn fault(&mut self, text: String) {
         self.counters.faults += 1;
         self.outputs.push_back(Output::Fault(text));
+    }
+
+    fn follow_eth1(&mut self, eth1: Arc<Eth1Chain>) {
+        self.pools.eth1 = Some(eth1);
+        self.published.is_stale = true;
     }
 
     fn take_command(&mut self, id: CommandId, command: Command) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use data_availability::Sidecar;
+use deposits::Eth1Chain;
 use engine::{EngineCallId, EngineReply};
 use types::{
     Attestation, AttesterSlashing, BlobSidecar, DataColumnSidecar, ProposerSlashing, SignedAggregateAndProof,
@@ -77,6 +78,9 @@ pub enum Input {
     },
     /// The answer to [`crate::Output::Engine`].
     EngineDone(EngineCallId, EngineReply),
+    /// What the follower of the execution chain knows: votes and deposits of blocks are taken from it. Without any, a
+    /// block votes for what the state has, and none can be proposed while deposits are due.
+    Eth1(Arc<Eth1Chain>),
     /// A job has ended.
     JobDone(JobId, JobResult),
     /// All batches up to the one with this sequence number are durable.

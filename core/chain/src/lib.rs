@@ -26,6 +26,7 @@ mod command;
 mod data;
 mod duties;
 mod engine_calls;
+mod eth1;
 mod event;
 mod execute;
 pub mod gossip;

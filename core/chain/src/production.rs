@@ -50,6 +50,7 @@ impl Chain {
             attestations: self.pools.attestations.clone(),
             sync_votes: self.pools.sync_votes.clone(),
             operations: self.pools.operations.clone(),
+            eth1: self.pools.eth1.clone(),
         };
         self.start(Purpose::Build(id), Priority::Production, Job::BuildBlock(Box::new(job)));
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::Liveness;
 use data_availability::Sidecar;
+use deposits::Eth1Chain;
 use fork_choice::{ExecutionStatus, Node};
 use pool::{AttestationPool, OperationPool, SyncPool};
 use types::{BeaconState, Checkpoint, Gwei, Root, SignedBeaconBlock, Slot, Spec, Time, Version};
@@ -116,6 +117,8 @@ pub struct PoolsView {
     pub sync_votes: Arc<SyncPool>,
     /// Exits, slashings and changes of credentials.
     pub operations: Arc<OperationPool>,
+    /// Deposits of the execution chain, where it is followed.
+    pub eth1: Option<Arc<Eth1Chain>>,
 }
 
 /// What happened since the start, each a count that only grows.
@@ -123,8 +126,12 @@ pub struct PoolsView {
 pub struct Counters {
     /// Blocks imported.
     pub blocks_imported: u64,
-    /// Blocks found invalid by the state transition.
+    /// Blocks imported without a verdict of an engine.
+    pub blocks_optimistic: u64,
+    /// Blocks found invalid, by the state transition or by an engine.
     pub blocks_invalid: u64,
+    /// Imported blocks that an engine found invalid afterwards.
+    pub payloads_invalid: u64,
     /// Gossip messages accepted.
     pub gossip_accepted: u64,
     /// Gossip messages ignored.
