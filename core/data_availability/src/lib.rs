@@ -38,7 +38,7 @@ pub use progress::{Held, Needed, Progress, Refused, needed};
 pub use recovery::{Recovery, RecoveryError};
 pub use sidecar::{Sidecar, SidecarError};
 pub use store::{Availability, Ticket};
-pub use verification::{Verification, Verified};
+pub use verification::{Verification, Verified, find_invalid_sidecars};
 
 /// The place of a blob in its block.
 pub type BlobIndex = u64;

@@ -171,6 +171,16 @@ impl Availability {
         self.entries.get(block_root)?.get(index)
     }
 
+    /// How many sidecars of a block are verified.
+    pub fn verified_count(&self, block_root: &Root) -> usize {
+        self.entries.get(block_root).map_or(0, Entry::verified_count)
+    }
+
+    /// A verified sidecar of a block, whichever has the lowest index.
+    pub fn any(&self, block_root: &Root) -> Option<&Sidecar> {
+        self.entries.get(block_root)?.first()
+    }
+
     /// All verified sidecars of a block, by index; it is forgotten with all that waits for it.
     pub fn take(&mut self, block_root: &Root) -> Vec<Sidecar> {
         self.remove(block_root).map(Entry::into_verified).unwrap_or_default()

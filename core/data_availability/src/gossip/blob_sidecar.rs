@@ -12,7 +12,7 @@ use crate::blobs::{
 /// The reason for rejecting a sidecar whose KZG proof is wrong.
 pub const INVALID_BLOB_KZG_PROOF: Why = Why("invalid blob kzg proof");
 
-const REASONS: Reasons = Reasons {
+pub(super) const REASONS: Reasons = Reasons {
     future_slot: Why("blob sidecar is from a future slot"),
     not_after_finalized: Why("blob sidecar is not from a slot greater than the latest finalized slot"),
     signature: Why("invalid proposer signature on blob sidecar block header"),

@@ -13,7 +13,7 @@ use crate::columns::{
 /// The reason for rejecting a sidecar whose KZG proofs are wrong.
 pub const INVALID_SIDECAR_KZG_PROOFS: Why = Why("invalid sidecar kzg proofs");
 
-const REASONS: Reasons = Reasons {
+pub(super) const REASONS: Reasons = Reasons {
     future_slot: Why("sidecar is from a future slot"),
     not_after_finalized: Why("sidecar is not from a slot greater than the latest finalized slot"),
     signature: Why("invalid proposer signature on sidecar block header"),

@@ -22,7 +22,7 @@ pub struct Reasons {
 pub const PARENT_NOT_SEEN: Why = Why("sidecar's parent has not been seen");
 
 /// The reason for ignoring what is of a proposer that cannot be told from the states at hand.
-const SHUFFLING_NOT_KNOWN: Verdict = Verdict::ignore("the shuffling of the sidecar's slot is not available");
+pub const SHUFFLING_NOT_KNOWN: Why = Why("the shuffling of the sidecar's slot is not available");
 
 /// The checks up to the parent's; the signature is returned to be verified.
 pub fn check_header(
@@ -78,7 +78,7 @@ pub fn check_proposer(
     match store.expected_proposer(&header.message.parent_root, header.message.slot) {
         Some(expected) if expected == header.message.proposer_index => Ok(()),
         Some(_) => Err(Verdict::Reject(reasons.other_proposer)),
-        None => Err(SHUFFLING_NOT_KNOWN),
+        None => Err(Verdict::Ignore(SHUFFLING_NOT_KNOWN)),
     }
 }
 

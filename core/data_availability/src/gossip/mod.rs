@@ -33,6 +33,29 @@ pub use seen::{SLOTS_MAX, SeenSidecars};
 pub use store::{HeaderStore, KnownParent};
 pub use verdict::{Verdict, Why};
 
+/// What a message of a sidecar lacks that may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotYet {
+    /// Its slot has not begun.
+    Slot,
+    /// Its block's parent was not seen.
+    Parent,
+    /// No state at hand tells the proposer of its slot.
+    Shuffling,
+}
+
+/// What a blob or column that is ignored lacks; none where nothing that may come changes the verdict.
+pub fn not_yet(verdict: &Verdict) -> Option<NotYet> {
+    let Verdict::Ignore(why) = verdict else { return None };
+    let kinds = [&blob_sidecar::REASONS, &data_column_sidecar::REASONS];
+    match why {
+        why if kinds.iter().any(|reasons| reasons.future_slot == *why) => Some(NotYet::Slot),
+        why if kinds.iter().any(|reasons| reasons.parent_not_seen == *why) => Some(NotYet::Parent),
+        why if *why == header::SHUFFLING_NOT_KNOWN => Some(NotYet::Shuffling),
+        _ => None,
+    }
+}
+
 /// A message that passed all rules but those of its signatures and KZG proofs.
 #[derive(Clone, Debug)]
 pub struct Checked<F> {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use types::{PartialDataColumnHeader, Root, Slot, ValidatorIndex};
 
-use crate::{BlobIndex, ColumnIndex};
+use crate::{BlobIndex, ColumnIndex, Sidecar};
 
 /// Of how many slots entries are kept.
 pub const SLOTS_MAX: usize = 1024;
@@ -31,6 +31,19 @@ impl SeenSidecars {
     /// Forgets what is of slots up to the finalized one.
     pub fn prune(&mut self, finalized_slot: Slot) {
         self.keep_from(finalized_slot.saturating_add(1));
+    }
+
+    /// Remembers a sidecar that is known to be valid though it did not come by gossip. False where it, or another one of
+    /// its slot, proposer and index, was seen before.
+    pub fn insert(&mut self, sidecar: &Sidecar) -> bool {
+        let header = &sidecar.header().message;
+        let tuple = (header.slot, header.proposer_index, sidecar.index());
+        let is_new = match sidecar {
+            Sidecar::Blob(_) => self.blob_sidecar_tuples.insert(tuple),
+            Sidecar::Column(_) => self.data_column_sidecar_tuples.insert(tuple),
+        };
+        self.bound();
+        is_new
     }
 
     /// The header of partial columns that was found valid for a block.

@@ -68,6 +68,16 @@ impl Entry {
         self.commitments.as_ref().is_none_or(|commitments| sidecar.has_commitments(commitments))
     }
 
+    /// How many sidecars are verified.
+    pub fn verified_count(&self) -> usize {
+        self.verified.len()
+    }
+
+    /// The verified sidecar of the lowest index.
+    pub fn first(&self) -> Option<&Sidecar> {
+        self.verified.values().next()
+    }
+
     /// A verified sidecar.
     pub fn get(&self, index: u64) -> Option<&Sidecar> {
         self.verified.get(&index)
