@@ -26,7 +26,7 @@ pub enum Op {
         /// The signed block, SSZ.
         ssz: Vec<u8>,
     },
-    /// Removes a block and its index entry.
+    /// Removes a block, its index entry and its sidecars.
     DeleteBlock {
         /// Root of the block.
         root: Root,
@@ -44,6 +44,24 @@ pub enum Op {
     DeleteState {
         /// Root of the state.
         root: Root,
+    },
+    /// Stores a sidecar of a block: one blob, or one column since Fulu. It lives as long as its block, or until
+    /// [`Op::PruneSidecars`], and is found through its block.
+    PutSidecar {
+        /// Root of the block.
+        root: Root,
+        /// Slot of the block.
+        slot: u64,
+        /// Place of the blob or column.
+        index: u64,
+        /// The sidecar, SSZ.
+        ssz: Vec<u8>,
+    },
+    /// Drops the sidecars of all blocks below the slot, oldest first and at most 65,536 parts of them per operation, for
+    /// the same reason as [`Op::DropHistory`]. Repeat it to drop more.
+    PruneSidecars {
+        /// First slot whose sidecars stay.
+        below_slot: u64,
     },
     /// Records the block of a slot of finalized history. A slot without a block has no entry.
     PutCanonical {
@@ -81,7 +99,7 @@ impl Op {
     /// Payload bytes, the measure by which the writer bounds what it groups.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Op::PutBlock { ssz, .. } | Op::PutState { ssz, .. } => ssz.len(),
+            Op::PutBlock { ssz, .. } | Op::PutState { ssz, .. } | Op::PutSidecar { ssz, .. } => ssz.len(),
             Op::PutForkChoice(bytes) | Op::PutPool(bytes) | Op::PutMeta(_, bytes) => bytes.len(),
             _ => 0,
         }

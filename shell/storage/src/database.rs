@@ -11,7 +11,8 @@ use crate::engine::{Engine, Reading, Table, Writing};
 use crate::error::{Fault, OpenError};
 use crate::identity::{self, Identity};
 use crate::memory::Memory;
-use crate::{prune, values};
+use crate::sidecars::SidecarRef;
+use crate::{prune, sidecars, values};
 
 const LAST_SEQ_KEY: &[u8] = b"_last_seq";
 const FORK_CHOICE_BLOB: &[u8] = b"fork_choice";
@@ -155,6 +156,42 @@ impl Database {
         Ok(values::prefix(&*snapshot, Table::Blocks, root, BLOCK_PREFIX)?.is_some())
     }
 
+    /// A sidecar of a stored block, SSZ.
+    ///
+    /// # Errors
+    /// A [`Fault`] where the database cannot be read or the sidecar's bytes are damaged.
+    pub fn sidecar(&self, root: &Root, index: u64) -> Result<Option<Vec<u8>>, Fault> {
+        let snapshot = self.engine.snapshot()?;
+        match block_slot(&*snapshot, root)? {
+            Some(slot) => sidecars::get(&*snapshot, (slot, root, index)),
+            None => Ok(None),
+        }
+    }
+
+    /// The sidecars of a stored block: index and SSZ, ascending.
+    ///
+    /// # Errors
+    /// A [`Fault`] where the database cannot be read or a sidecar's bytes are damaged.
+    pub fn sidecars(&self, root: &Root) -> Result<Vec<(u64, Vec<u8>)>, Fault> {
+        let snapshot = self.engine.snapshot()?;
+        let Some(slot) = block_slot(&*snapshot, root)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for sidecar in sidecars::of_block(&*snapshot, slot, root)? {
+            if let Some(ssz) = sidecars::get(&*snapshot, (slot, root, sidecar.index))? {
+                found.push((sidecar.index, ssz));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every stored sidecar with `start_slot <= slot < end_slot`, of all forks, by slot, root and index.
+    ///
+    /// # Errors
+    /// A [`Fault`] where the database cannot be read.
+    pub fn sidecars_between(&self, start_slot: u64, end_slot: u64) -> Result<Vec<SidecarRef>, Fault> {
+        sidecars::between(&*self.engine.snapshot()?, start_slot, end_slot)
+    }
+
     /// Every stored block with `start_slot <= slot < end_slot`, of all forks, by slot and then root.
     ///
     /// # Errors
@@ -268,6 +305,8 @@ fn apply_op(tables: &mut dyn Writing, op: &Op) -> Result<(), Fault> {
             tables.put(Table::StateSlots, &slot_key(*slot, root), &[])
         }
         Op::DeleteState { root } => delete_state(tables, root),
+        Op::PutSidecar { root, slot, index, ssz } => sidecars::put(tables, (*slot, root, *index), ssz),
+        Op::PruneSidecars { below_slot } => sidecars::prune(tables, *below_slot),
         Op::PutCanonical { slot, root } => tables.put(Table::Canonical, &slot.to_be_bytes(), root),
         Op::PutForkChoice(bytes) => values::put(tables, Table::Blobs, FORK_CHOICE_BLOB, &[], bytes),
         Op::PutPool(bytes) => values::put(tables, Table::Blobs, POOL_BLOB, &[], bytes),
@@ -278,10 +317,17 @@ fn apply_op(tables: &mut dyn Writing, op: &Op) -> Result<(), Fault> {
     }
 }
 
+/// The slot of a stored block.
+fn block_slot(tables: &dyn Reading, root: &Root) -> Result<Option<u64>, Fault> {
+    let prefix = values::prefix(tables, Table::Blocks, root, BLOCK_PREFIX)?;
+    prefix.map(|prefix| Ok(split_key(&prefix)?.0)).transpose()
+}
+
 pub(crate) fn delete_block(tables: &mut dyn Writing, root: &Root) -> Result<(), Fault> {
     let prefix = values::prefix(tables, Table::Blocks, root, BLOCK_PREFIX)?;
     let Some(prefix) = prefix else { return Ok(()) };
     let (slot, _parent) = split_key(&prefix)?;
+    sidecars::delete(tables, slot, root)?;
     values::delete(tables, Table::Blocks, root)?;
     tables.delete(Table::BlockSlots, &slot_key(slot, root))
 }

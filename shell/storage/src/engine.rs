@@ -22,10 +22,12 @@ pub(crate) enum Table {
     Meta,
     /// name ‖ chunk → part of a snapshot blob.
     Blobs,
+    /// slot ‖ block root ‖ index ‖ chunk → part of a sidecar.
+    Sidecars,
 }
 
 impl Table {
-    pub(crate) const ALL: [Table; 7] = [
+    pub(crate) const ALL: [Table; 8] = [
         Table::Blocks,
         Table::BlockSlots,
         Table::States,
@@ -33,6 +35,7 @@ impl Table {
         Table::Canonical,
         Table::Meta,
         Table::Blobs,
+        Table::Sidecars,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -44,6 +47,7 @@ impl Table {
             Table::Canonical => "canonical",
             Table::Meta => "meta",
             Table::Blobs => "blobs",
+            Table::Sidecars => "sidecars",
         }
     }
 }

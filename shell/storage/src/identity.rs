@@ -7,8 +7,8 @@ use crate::engine::{Reading, Table, Writing};
 use crate::error::{Fault, OpenError};
 use crate::{Root, hex};
 
-/// Version of the layout of keys and values. Any change of it is a new number.
-pub const SCHEMA_VERSION: u64 = 1;
+/// Version of the layout of keys and values. Any change of it is a new number. 2: the table of sidecars.
+pub const SCHEMA_VERSION: u64 = 2;
 
 const SCHEMA_KEY: &[u8] = b"_schema_version";
 const GENESIS_KEY: &[u8] = b"_genesis_validators_root";

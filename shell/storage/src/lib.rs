@@ -30,6 +30,7 @@ mod memory;
 mod protection;
 mod prune;
 mod rehearsal;
+mod sidecars;
 mod values;
 mod writer;
 
@@ -43,6 +44,7 @@ pub use protection::{
     Attempt, ImportSummary, InterchangeRecord, NotSafe, Protection, ProtectionError, Pubkey, Safe,
     SignedAttestation, SignedBlock,
 };
+pub use sidecars::SidecarRef;
 pub use writer::{Refused, Report, Writer};
 
 /// A 32-byte root: of a block, a state or a signing object.

@@ -3,8 +3,8 @@
 
 mod support;
 
-use storage::{Batch, BlockRef, Database, Fault, Identity, Memory, Op};
-use support::{Scratch, root};
+use storage::{Batch, BlockRef, Database, Fault, Identity, Memory, Op, SidecarRef};
+use support::{Noise, Scratch, root};
 
 fn identity() -> Identity {
     Identity { genesis_validators_root: [1; 32], config_fingerprint: [2; 32] }
@@ -125,5 +125,62 @@ fn values_are_replaced_and_deleted_with_their_index() {
         assert!(database.block(&root(10)).unwrap().is_none() && database.state(&root(10)).unwrap().is_none());
         let reserved = Op::PutMeta("_schema_version".to_owned(), vec![]);
         assert!(matches!(apply(database, vec![reserved]), Err(Fault::ReservedKey(_))));
+    });
+}
+
+/// A sidecar of the block with this number.
+fn sidecar(number: u64, index: u64) -> Op {
+    let ssz = Noise(number.wrapping_add(index)).bytes(70_000);
+    Op::PutSidecar { root: root(number), slot: number / 10, index, ssz }
+}
+
+fn places(sidecars: Vec<SidecarRef>) -> Vec<(u64, u64)> {
+    let number = |root: [u8; 32]| u64::from_be_bytes(root[..8].try_into().unwrap());
+    sidecars.iter().map(|sidecar| (number(sidecar.root), sidecar.index)).collect()
+}
+
+#[test]
+fn sidecars_are_found_through_their_blocks_and_by_slots() {
+    on_both(|database| {
+        apply(database, tree()).unwrap();
+        apply(
+            database,
+            [(21, 3), (20, 0), (20, u64::MAX), (20, 7), (40, 1)].map(|(n, i)| sidecar(n, i)).to_vec(),
+        )
+        .unwrap();
+        assert_eq!(database.sidecar(&root(20), 7).unwrap().unwrap(), Noise(27).bytes(70_000));
+        assert_eq!(database.sidecar(&root(20), 8).unwrap(), None);
+        assert_eq!(database.sidecar(&root(77), 7).unwrap(), None);
+        let of_block = database.sidecars(&root(20)).unwrap();
+        assert_eq!(of_block.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 7, u64::MAX]);
+        assert!(of_block.iter().all(|(index, ssz)| *ssz == Noise(20u64.wrapping_add(*index)).bytes(70_000)));
+        let all = [(20, 0), (20, 7), (20, u64::MAX), (21, 3), (40, 1)];
+        assert_eq!(places(database.sidecars_between(0, u64::MAX).unwrap()), all);
+        assert_eq!(places(database.sidecars_between(3, 4).unwrap()), []);
+        assert_eq!(places(database.sidecars_between(3, 5).unwrap()), [(40, 1)]);
+    });
+}
+
+#[test]
+fn sidecars_go_with_their_blocks_or_before_them() {
+    on_both(|database| {
+        apply(database, tree()).unwrap();
+        apply(
+            database,
+            [10, 20, 21, 31, 40, 50].into_iter().flat_map(|n| [sidecar(n, 0), sidecar(n, 1)]).collect(),
+        )
+        .unwrap();
+        // The fork 21 - 31 goes, as finality has it.
+        let mut ops = [0, 10, 20, 40].map(canonical).to_vec();
+        ops.push(Op::Prune { finalized_slot: 4, keep_states: vec![] });
+        apply(database, ops).unwrap();
+        let left = [(10, 0), (10, 1), (20, 0), (20, 1), (40, 0), (40, 1), (50, 0), (50, 1)];
+        assert_eq!(places(database.sidecars_between(0, 9).unwrap()), left);
+        apply(database, vec![Op::PruneSidecars { below_slot: 2 }]).unwrap();
+        assert_eq!(places(database.sidecars_between(0, 9).unwrap()), left[2..]);
+        assert!(database.has_block(&root(10)).unwrap(), "its block stays");
+        apply(database, vec![Op::DeleteBlock { root: root(50) }]).unwrap();
+        assert_eq!(places(database.sidecars_between(0, 9).unwrap()), left[2..6]);
+        assert_eq!(database.sidecars(&root(50)).unwrap(), []);
     });
 }

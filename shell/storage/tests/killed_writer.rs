@@ -11,6 +11,8 @@ use storage::{Attempt, Batch, Database, Identity, NotSafe, Op, Protection, Refus
 use support::{Noise, Scratch, child, kill_after, root};
 
 const CHAIN: &str = "INTERLOCK_TEST_CHAIN";
+/// Slots whose sidecars are kept.
+const SIDECAR_SLOTS: u64 = 5;
 const SIGNER: &str = "INTERLOCK_TEST_SIGNER";
 
 fn open(directory: &Path) -> Database {
@@ -24,7 +26,17 @@ fn batch(seq: u64) -> Batch {
     let block = Op::PutBlock { root: root(seq), slot: seq, parent: root(seq - 1), ssz };
     let head = Op::PutMeta("head".to_owned(), seq.to_be_bytes().to_vec());
     let fork_choice = Op::PutForkChoice(Noise(seq + 1).bytes(40_000));
-    Batch { seq, ops: vec![block, fork_choice, Op::PutCanonical { slot: seq, root: root(seq) }, head] }
+    let mut ops = vec![block, fork_choice, Op::PutCanonical { slot: seq, root: root(seq) }, head];
+    ops.extend((0..3).map(|index| Op::PutSidecar {
+        root: root(seq),
+        slot: seq,
+        index,
+        ssz: Noise(seq + index).bytes(50_000),
+    }));
+    if seq > SIDECAR_SLOTS {
+        ops.push(Op::PruneSidecars { below_slot: seq - SIDECAR_SLOTS });
+    }
+    Batch { seq, ops }
 }
 
 /// Stores one batch after the other until it is killed, and says what was reported as stored.
@@ -62,6 +74,12 @@ fn what_was_reported_as_stored_survives_being_killed_and_nothing_is_there_by_hal
         assert_eq!(database.last_canonical().unwrap(), Some((seq, root(seq))));
         assert_eq!(database.meta("head").unwrap().unwrap(), seq.to_be_bytes());
         assert!(database.fork_choice().unwrap().unwrap() == Noise(seq + 1).bytes(40_000));
+        for sidecar in database.sidecars_between(0, u64::MAX).unwrap() {
+            let ssz = database.sidecar(&sidecar.root, sidecar.index).unwrap().unwrap();
+            assert!(ssz == Noise(sidecar.slot + sidecar.index).bytes(50_000), "{sidecar:?}");
+        }
+        let kept = database.sidecars_between(0, u64::MAX).unwrap().len() as u64;
+        assert_eq!(kept, 3 * seq.min(SIDECAR_SLOTS + 1), "{seq}");
         last = seq;
     }
 }

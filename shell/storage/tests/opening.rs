@@ -96,7 +96,7 @@ fn a_database_of_another_network_configuration_or_version_is_refused() {
     transaction.open_table(meta).unwrap().insert(&b"_schema_version"[..], &version[..]).unwrap();
     transaction.commit().unwrap();
     drop(raw);
-    assert!(matches!(check_refused(scratch.path()), OpenError::SchemaVersion { found: 7, ours: 1, .. }));
+    assert!(matches!(check_refused(scratch.path()), OpenError::SchemaVersion { found: 7, ours: 2, .. }));
 }
 
 #[test]
