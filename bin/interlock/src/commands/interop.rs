@@ -1,10 +1,10 @@
-//! `interlock interop`: local networks of Interlock and Lodestar, to see that they understand each other.
+//! `interlock interop`: local networks of Interlock and other clients, to see that they understand each other.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
-use interop::{Mix, Options};
+use interop::{EngineOptions, Mix, Options, Peer};
 
 /// Commands about other clients.
 #[derive(Subcommand)]
@@ -20,6 +20,41 @@ pub enum Interop {
     /// its own. Besides there is 0, Lodestar alone. A mix passes when every node has finalized enough epochs after the
     /// foreign part joined, all nodes have the same blocks, and the chain holds the votes of each client's validators.
     Run(Run),
+    /// Install the execution client @ethereumjs/client 0.10.5 from npm (needs npm; 300 megabytes).
+    InstallEngine(Ethereumjs),
+    /// Run two nodes on real execution clients, one of which is killed and later loses its database.
+    ///
+    /// Each node has an @ethereumjs/client of its own. The network goes from Capella through Deneb to Electra with a
+    /// transfer in every slot. The second client is killed and started again in Deneb; in Electra it is killed and its
+    /// database removed, so that its node follows the chain optimistically until it has given the client every payload
+    /// again. At the end both nodes must have finalized an epoch of Electra. It takes about five minutes.
+    Engine(EngineDrill),
+}
+
+/// Where the execution client is.
+#[derive(Args)]
+pub struct Ethereumjs {
+    /// The folder of the installation [default: INTERLOCK_ETHEREUMJS, else interlock/ethereumjs-client-0.10.5 in the
+    /// user's cache].
+    #[arg(long, value_name = "DIR")]
+    ethereumjs: Option<PathBuf>,
+}
+
+/// The drill of execution clients.
+#[derive(Args)]
+pub struct EngineDrill {
+    #[command(flatten)]
+    ethereumjs: Ethereumjs,
+    /// Milliseconds a slot, whole seconds only.
+    #[arg(long, value_name = "MS", default_value_t = 3000)]
+    slot_ms: u64,
+    /// Validators in all, half of them on each node.
+    #[arg(long, default_value_t = 64)]
+    validators: u64,
+    /// Where logs and data go; those of an earlier run are replaced [default: interlock-interop-engine in the system's
+    /// folder for temporary files].
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
 }
 
 /// Where Lodestar is.
@@ -58,7 +93,13 @@ pub struct Run {
 
 impl Lodestar {
     fn dir(self) -> anyhow::Result<PathBuf> {
-        self.lodestar.map_or_else(interop::default_dir, Ok)
+        self.lodestar.map_or_else(|| Peer::Lodestar.default_dir(), Ok)
+    }
+}
+
+impl Ethereumjs {
+    fn dir(self) -> anyhow::Result<PathBuf> {
+        self.ethereumjs.map_or_else(|| Peer::Ethereumjs.default_dir(), Ok)
     }
 }
 
@@ -67,10 +108,15 @@ impl Interop {
     pub fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Install(lodestar) => {
-                println!("{}", interop::install(&lodestar.dir()?)?.display());
+                println!("{}", Peer::Lodestar.install(&lodestar.dir()?)?.display());
                 Ok(())
             }
             Self::Run(run) => run.run(),
+            Self::InstallEngine(ethereumjs) => {
+                println!("{}", Peer::Ethereumjs.install(&ethereumjs.dir()?)?.display());
+                Ok(())
+            }
+            Self::Engine(drill) => drill.run(),
         }
     }
 }
@@ -104,6 +150,27 @@ impl Run {
         if failed > 0 {
             bail!("{failed} of {} mixes failed; logs are in {}", outcomes.len(), options.dir.display());
         }
+        Ok(())
+    }
+}
+
+impl EngineDrill {
+    fn run(self) -> anyhow::Result<()> {
+        ensure!(
+            self.slot_ms > 0 && self.slot_ms.is_multiple_of(1000),
+            "the execution client knows whole seconds only"
+        );
+        let dir = self.dir.unwrap_or_else(|| std::env::temp_dir().join("interlock-interop-engine"));
+        let options = EngineOptions {
+            slot_seconds: self.slot_ms / 1000,
+            validators: self.validators,
+            dir: std::path::absolute(&dir).with_context(|| dir.display().to_string())?,
+            interlock: std::env::current_exe().context("this program's own path")?,
+            ethereumjs: self.ethereumjs.dir()?,
+        };
+        let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+        runtime.block_on(interop::run_engines(&options, &mut |words| eprintln!("{words}")))?;
+        println!("passed; logs are in {}", options.dir.display());
         Ok(())
     }
 }
