@@ -13,6 +13,7 @@
 mod agreement;
 mod cluster;
 mod engine;
+mod engines;
 mod install;
 mod interlock;
 mod lodestar;
@@ -23,7 +24,8 @@ mod report;
 mod run;
 mod watch;
 
-pub use install::{default_dir, install};
+pub use engines::{EngineOptions, run_engines};
+pub use install::Peer;
 pub use lodestar::Lodestar;
 pub use mix::Mix;
 pub use report::{Outcome, table};

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::engine::Engine;
-use crate::install;
+use crate::install::Peer;
 
 /// A Lodestar process that joins an Interlock network.
 ///
@@ -40,7 +40,7 @@ impl Foreign for Lodestar {
             slot_ms.is_multiple_of(1000),
             "Lodestar 1.5.1 knows slots of whole seconds only, not {slot_ms} ms"
         );
-        let program = install::program(&self.installation);
+        let program = Peer::Lodestar.program(&self.installation);
         ensure!(
             program.is_file(),
             "there is no {}; `interlock interop install` installs Lodestar",

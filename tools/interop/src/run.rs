@@ -9,7 +9,7 @@ use types::{Epoch, ForkName};
 
 use crate::agreement::{one_head, one_history};
 use crate::cluster::{Cluster, Programs};
-use crate::install;
+use crate::install::Peer;
 use crate::mix::{Client, Mix, Plan};
 use crate::network::Network;
 use crate::participation::Tally;
@@ -53,7 +53,7 @@ pub async fn run(options: &Options, tell: &mut Tell<'_>) -> anyhow::Result<Vec<(
         options.validators >= 16 && options.validators.is_multiple_of(2),
         "validators: 16 or more, an even number"
     );
-    let lodestar = install::program(&options.lodestar);
+    let lodestar = Peer::Lodestar.program(&options.lodestar);
     if !lodestar.is_file() {
         bail!("there is no {}; `interlock interop install` installs Lodestar", lodestar.display());
     }
@@ -94,7 +94,7 @@ async fn run_mix(
 }
 
 /// Removes what an earlier run left, which would be taken for this run's chain; and nothing that is not from a run.
-fn clear(dir: &Path) -> anyhow::Result<()> {
+pub fn clear(dir: &Path) -> anyhow::Result<()> {
     let name = || dir.display().to_string();
     if !dir.exists() {
         return Ok(());
