@@ -1,5 +1,5 @@
 //! Runs seeds of a named scenario, for a quick look without the binary: `seeds NAME FIRST LAST [trace]`, where NAME is
-//! `baseline`, `crash`, `partition` or `swarm`. With `trace` the first seed alone is run and its trace printed.
+//! `baseline`, `crash`, `partition`, `swarm`, `forks` (all of them, two epochs apart) or `boundaries` (one apart). With `trace` the first seed alone is run and its trace printed.
 
 use simulation::{Report, Scenario, run_seed, run_seeds, trace_seed};
 
@@ -11,6 +11,8 @@ fn main() {
         "crash" => Scenario::latency_loss_crash(),
         "partition" => Scenario::partition_heals(),
         "swarm" => Scenario::drawn(seed),
+        "forks" => Scenario::all_forks(2).expect("forks in their order"),
+        "boundaries" => Scenario::all_forks(1).expect("forks in their order"),
         _ => Scenario::baseline(),
     };
     let first = number(1).unwrap_or(0);

@@ -7,6 +7,8 @@ use validator::{Answer, Ask, Duty, KeyInfo, Output, RequestId};
 
 use crate::node::Todo;
 use crate::packet::Short;
+use crate::scenario::Lenience;
+use crate::sync_duties::sync_duties;
 use crate::world::{Event, World};
 
 /// What the way between validators and their node takes at most, in ms.
@@ -46,6 +48,10 @@ impl World {
                     let what =
                         format_args!("missed {} of {:?}: {}", missed.duty, missed.validators, missed.why);
                     self.trace.note(self.now, node, what);
+                    if self.scenario.demands.duties == Lenience::Forbidden && self.is_settled(node) {
+                        let what = format!("{} of {:?}: {}", missed.duty, missed.validators, missed.why);
+                        self.fail(crate::Violation::at("no duty is missed", node, what));
+                    }
                 }
             }
         }
@@ -161,6 +167,10 @@ impl World {
             }
             ChainEvent::Block { slot, block } => {
                 self.trace.note(self.now, node, format_args!("imports {} of slot {slot}", Short(&block)));
+                if self.withheld.contains(&block) && !self.is_byzantine(node) {
+                    let what = format!("{} of slot {slot}, whose data nobody has", Short(&block));
+                    self.fail(crate::Violation::at("no block is imported without its data", node, what));
+                }
             }
             _ => {}
         }
@@ -178,7 +188,11 @@ fn refusal(slots_per_epoch: u64, state: SyncState, ask: &Ask) -> Option<String> 
 fn optimistic(view: &View, ask: &Ask) -> Option<String> {
     let signs = matches!(
         ask,
-        Ask::AttestationData(_) | Ask::Block { .. } | Ask::Aggregate(..) | Ask::HeadRoot(_) | Ask::Contribution(..)
+        Ask::AttestationData(_)
+            | Ask::Block { .. }
+            | Ask::Aggregate(..)
+            | Ask::HeadRoot(_)
+            | Ask::Contribution(..)
     );
     (signs && view.head.is_optimistic()).then(|| "the head is optimistic".to_owned())
 }
@@ -254,6 +268,7 @@ fn read(view: &View, ask: Ask) -> Result<Answer, String> {
         Ask::AttestationData(slot) => {
             Ok(Answer::AttestationData(view.attestation_data(slot, CommitteeIndex(0)).map_err(text)?))
         }
+        Ask::SyncDuties(epoch, indices) => Ok(Answer::SyncDuties(sync_duties(view, epoch, &indices)?)),
         Ask::HeadRoot(_) => Ok(Answer::HeadRoot(view.head.root)),
         Ask::Contribution(slot, part, root) => {
             let found = view.pools.sync_votes.contribution(view.spec, slot, root, part);

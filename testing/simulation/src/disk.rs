@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use chain::{LoadKey, Loaded, LoadedState, StoreBatch, StoreOp};
+use data_availability::Sidecar;
 use types::{BeaconState, Checkpoint, Root, SignedBeaconBlock, Slot};
 
 /// What survives a crash.
@@ -17,6 +18,8 @@ pub struct Disk {
     /// Blocks that came after the snapshot, in order.
     journal: Vec<Root>,
     canonical: BTreeMap<Slot, Root>,
+    /// By the slot and root of their block, and their place.
+    sidecars: BTreeMap<(Slot, Root), BTreeMap<u64, Sidecar>>,
     /// The finalized checkpoint, once there is one.
     pub finalized: Option<Checkpoint>,
     /// The sequence number of the newest durable batch.
@@ -69,8 +72,13 @@ impl Disk {
         match op {
             StoreOp::PutBlock { root, block } => drop(self.blocks.insert(root, block)),
             StoreOp::PutState { block_root, state } => drop(self.states.insert(block_root, state)),
-            // The chain keeps no sidecars yet.
-            StoreOp::PutSidecars { .. } | StoreOp::PruneSidecars { .. } => {}
+            StoreOp::PutSidecars { root, slot, sidecars } => {
+                let kept = self.sidecars.entry((slot, root)).or_default();
+                kept.extend(sidecars.into_iter().map(|sidecar| (sidecar.index(), sidecar)));
+            }
+            StoreOp::PruneSidecars { before } => {
+                self.sidecars = self.sidecars.split_off(&(before, Root::ZERO));
+            }
             StoreOp::PutSnapshot(bytes) => {
                 self.snapshot = Some(bytes);
                 self.journal.clear();
@@ -83,6 +91,11 @@ impl Disk {
             StoreOp::DeleteBlocks(roots) => roots.iter().for_each(|root| drop(self.blocks.remove(root))),
             StoreOp::DeleteStates(roots) => roots.iter().for_each(|root| drop(self.states.remove(root))),
         }
+    }
+
+    /// The blobs or columns of a block, in ascending order.
+    pub fn sidecars(&self, slot: Slot, root: Root) -> Vec<Sidecar> {
+        self.sidecars.get(&(slot, root)).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// A block.

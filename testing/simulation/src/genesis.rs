@@ -9,6 +9,7 @@ use transition::genesis::{GenesisError, GenesisValidator, genesis_of_validators}
 use types::{BeaconState, BlsPubkey, FixedBytes, Gwei, Time};
 
 use crate::Scenario;
+use crate::engine::EngineSeat;
 
 /// When every world begins. Any moment would do.
 pub const GENESIS: Time = Time(1_700_000_000_000);
@@ -38,7 +39,8 @@ impl Genesis {
             });
             keys[index % scenario.nodes].insert(pubkey, secret);
         }
-        let hash = FixedBytes([0x42; 32]);
+        // A network that begins after the merge goes on from the engines' first block.
+        let hash = EngineSeat::first_block();
         let state = genesis_of_validators(scenario.spec, &validators, GENESIS.0 / 1000, hash)?;
         Ok(Self { state: Arc::new(state), keys })
     }

@@ -1,10 +1,10 @@
 //! Whole networks in one thread: nodes with the production machines over a virtual clock and a seeded network.
 //!
 //! ```text
-//!   Scenario + seed ─▶ World: queue of events ─▶ Node { Chain, Sync, Duties, Disk, Signer } × n
-//!                        │                          │ gossip, requests (links.rs), jobs, disk, crashes
+//!   Scenario + seed ─▶ World: queue of events ─▶ Node { Chain, Sync, Duties, Disk, Signer, MockEngine } × n
+//!                        │                          │ gossip, requests (links.rs), jobs, disk, engines, crashes
 //!                        ├─▶ Trace: one hash of all that happened
-//!                        └─▶ checkers: finality, slashing, fork choice, liveness, answers, bounds
+//!                        └─▶ checkers: finality, slashing, fork choice, liveness, participation, answers, bounds
 //! ```
 //!
 //! Invariant: the same scenario and seed give the same trace, on any machine. So a failure is a number.
@@ -14,15 +14,20 @@
 pub mod checkers;
 mod client;
 mod disk;
+mod engine;
 mod genesis;
+mod gossip;
+mod judging;
 mod links;
 mod node;
 mod packet;
 mod queue;
 mod report;
+mod requests;
 mod scenario;
 mod serve;
 mod signer;
+mod sync_duties;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -32,5 +37,7 @@ mod world;
 
 pub use checkers::Violation;
 pub use report::{Report, run_seed, run_seed_twice, run_seeds, trace_seed};
-pub use scenario::{Faults, Links, Moments, Scenario, SignatureMode, Work};
+pub use scenario::{
+    Data, Demands, Engines, Faults, Lenience, Links, Moments, Scenario, SignatureMode, Work, spec_with_forks,
+};
 pub use world::{Counts, World};

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chain::{
-    Chain, ChainConfig, CommandId, GossipId, Input, Job, JobId, Priority, SegmentId, Start, StartError,
-    StoredStart, View,
+    Chain, ChainConfig, CommandId, GossipId, Input, Job, JobId, Priority, SegmentId, SidecarsId, Start,
+    StartError, StoredStart, View,
 };
 use crypto::hash;
+use data_availability::ColumnIndex;
 use sync::{ChainStatus, PeerId, Status, Sync, SyncState};
-use types::{BeaconState, Root, Time};
+use types::{BeaconState, FixedBytes, Root, Time};
 use validator::{Config, Duties, RequestId};
 
 use crate::disk::Disk;
+use crate::engine::{Calls, EngineSeat};
 use crate::packet::Packet;
 use crate::signer::Signer;
 
@@ -51,6 +53,12 @@ pub struct Node {
     pub disk_free: Time,
     /// What it lost in crashes so far: batches that were not durable.
     pub batches_lost: usize,
+    /// Its execution engine, which goes on when the node crashes.
+    pub engine: EngineSeat,
+    /// The columns that it samples and keeps, since Fulu.
+    pub custody: BTreeSet<ColumnIndex>,
+    /// Since when it is up.
+    pub up_since: Time,
     /// What a crash loses; none while the node is down.
     pub running: Option<Running>,
 }
@@ -74,6 +82,10 @@ pub struct Running {
     pub commands: BTreeMap<CommandId, (RequestId, Time)>,
     /// Segments under way, and since when.
     pub segments: BTreeMap<SegmentId, Time>,
+    /// Sidecars that were looked up and are being judged, and since when.
+    pub sidecars: BTreeMap<SidecarsId, Time>,
+    /// Calls to the engine.
+    pub calls: Calls,
     /// Jobs that wait for a worker.
     pub jobs: BTreeMap<(Priority, u64), (JobId, Job)>,
     /// Jobs that run.
@@ -92,9 +104,17 @@ pub struct Running {
 }
 
 impl Node {
-    /// A node that never ran.
-    pub fn new(signer: Signer, skew_ms: i64, slowness_percent: u64) -> Self {
+    /// A node that never ran; its machine's clock and pace, its engine, and the columns that it keeps.
+    pub fn new(
+        signer: Signer,
+        (skew_ms, slowness_percent): (i64, u64),
+        engine: EngineSeat,
+        custody: BTreeSet<ColumnIndex>,
+    ) -> Self {
         Self {
+            engine,
+            custody,
+            up_since: Time(0),
             disk: Disk::default(),
             signer,
             generation: 0,
@@ -134,16 +154,20 @@ impl Node {
         };
         let spec = genesis.spec();
         let seed = hash(&[seed.to_le_bytes(), self.generation.to_le_bytes()].concat());
-        let config = ChainConfig { seed, ..ChainConfig::default() };
-        let custody = config.custody.clone();
+        let fee_recipient = FixedBytes(seed[..20].try_into().expect("32 bytes begin with 20"));
+        let custody = self.custody.clone();
+        let config = ChainConfig { seed, custody: custody.clone(), fee_recipient, ..ChainConfig::default() };
         let chain = Chain::new(spec, config, start, self.clock(now))?;
         let told = chain_status(chain.view());
         let facts = validator::Genesis {
             time: Time(genesis.genesis_time * 1000),
             validators_root: genesis.genesis_validators_root,
         };
-        let config = Config { keys: self.signer.pubkeys(), graffiti: Root::ZERO };
+        // Every second node lets its validators name who gets the fees.
+        let fee_recipient = seed[0].is_multiple_of(2).then_some(FixedBytes([0xfe; 20]));
+        let config = Config { keys: self.signer.pubkeys(), graffiti: Root::ZERO, fee_recipient };
         self.disk_free = now;
+        self.up_since = now;
         self.running = Some(Running {
             sync: Sync::new(spec, told, custody),
             chain,
@@ -153,6 +177,8 @@ impl Node {
             senders: BTreeMap::new(),
             commands: BTreeMap::new(),
             segments: BTreeMap::new(),
+            sidecars: BTreeMap::new(),
+            calls: Calls::default(),
             jobs: BTreeMap::new(),
             busy: 0,
             timer: None,

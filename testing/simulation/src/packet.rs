@@ -6,9 +6,9 @@ use std::sync::Arc;
 use chain::GossipMessage;
 use crypto::hash;
 use types::{
-    Attestation, AttesterSlashing, BlobSidecar, Ctx, DataColumnSidecar, ProposerSlashing, Root,
+    Attestation, AttesterSlashing, BlobSidecar, Ctx, DataColumnSidecar, ForkName, ProposerSlashing, Root,
     SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock, SignedContributionAndProof,
-    SignedVoluntaryExit, SingleAttestation, Spec, SszExt, SyncCommitteeMessage,
+    SignedVoluntaryExit, SingleAttestation, Slot, Spec, SszExt, SyncCommitteeMessage,
 };
 
 /// The first bytes of a root.
@@ -25,6 +25,10 @@ impl fmt::Display for Short<'_> {
 pub struct Packet {
     /// The message.
     pub message: GossipMessage,
+    /// The fork whose topic it travels on.
+    pub fork: ForkName,
+    /// The column that it is, whose topic few nodes hear.
+    pub column: Option<u64>,
     /// What tells it from all others: the hash of its encoding and its kind.
     pub id: Root,
     /// Its name in the trace.
@@ -32,82 +36,108 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Encodes and decodes a message. Fails where the encoding does not decode.
-    pub fn new(spec: &'static Spec, message: &GossipMessage) -> Result<Self, ssz::DecodeError> {
-        let at = |slot| spec.ctx_at_slot(slot);
-        Ok(match message {
+    /// Encodes and decodes a message, which a node publishes in slot `now` of its clock. Fails where the encoding does
+    /// not decode.
+    ///
+    /// Its fork is that of the slot that it names; an operation names none and goes to the topic of the present.
+    pub fn new(spec: &'static Spec, message: &GossipMessage, now: Slot) -> Result<Self, ssz::DecodeError> {
+        let slot = slot_in(message);
+        let fork = spec.fork_name_at_slot(slot.unwrap_or(now));
+        let ctx = spec.ctx(fork);
+        let (message, id, kind, column) = match message {
             GossipMessage::Block(block) => {
-                let (slot, ctx) = (block.message.slot, at(block.message.slot));
                 let (block, id) = travel::<SignedBeaconBlock>(block, ctx, b'b')?;
-                let root = block.message.hash_tree_root(ctx);
-                let name = format!("block {} of slot {slot}", Short(&root));
-                Self { message: GossipMessage::Block(block), id, name }
-            }
-            GossipMessage::Attestation { subnet, attestation } => {
-                let data = &attestation.data;
-                let (attestation, id) = travel::<Attestation>(attestation, at(data.slot), b'v')?;
-                let name = format!("vote {} of slot {}", Short(&id), data.slot);
-                Self { message: GossipMessage::Attestation { subnet: *subnet, attestation }, id, name }
-            }
-            GossipMessage::Aggregate(aggregate) => {
-                let slot = aggregate.message.aggregate.data.slot;
-                let (aggregate, id) = travel::<SignedAggregateAndProof>(aggregate, at(slot), b'a')?;
-                let name = format!("aggregate {} of slot {slot}", Short(&id));
-                Self { message: GossipMessage::Aggregate(aggregate), id, name }
+                (GossipMessage::Block(block), id, "block".to_owned(), None)
             }
             GossipMessage::BlobSidecar { subnet, sidecar } => {
-                let slot = sidecar.signed_block_header.message.slot;
-                let (sidecar, id) = travel::<BlobSidecar>(sidecar, at(slot), b'l')?;
-                let name = format!("blob {} {} of slot {slot}", sidecar.index, Short(&id));
-                Self { message: GossipMessage::BlobSidecar { subnet: *subnet, sidecar }, id, name }
+                let (sidecar, id) = travel::<BlobSidecar>(sidecar, ctx, b'l')?;
+                let kind = format!("blob {}", sidecar.index);
+                (GossipMessage::BlobSidecar { subnet: *subnet, sidecar }, id, kind, None)
             }
             GossipMessage::DataColumnSidecar { subnet, sidecar } => {
-                let slot = sidecar.signed_block_header.message.slot;
-                let (sidecar, id) = travel::<DataColumnSidecar>(sidecar, at(slot), b'd')?;
-                let name = format!("column {} {} of slot {slot}", sidecar.index, Short(&id));
-                Self { message: GossipMessage::DataColumnSidecar { subnet: *subnet, sidecar }, id, name }
+                let (sidecar, id) = travel::<DataColumnSidecar>(sidecar, ctx, b'd')?;
+                let (kind, column) = (format!("column {}", sidecar.index), Some(sidecar.index));
+                (GossipMessage::DataColumnSidecar { subnet: *subnet, sidecar }, id, kind, column)
             }
-            GossipMessage::VoluntaryExit(exit) => {
-                let (exit, id) = travel::<SignedVoluntaryExit>(exit, Ctx::PLAIN, b'e')?;
-                Self { message: GossipMessage::VoluntaryExit(exit), id, name: format!("exit {}", Short(&id)) }
+            other => {
+                let (message, id, kind) = small(other, ctx)?;
+                (message, id, kind.to_owned(), None)
             }
-            GossipMessage::ProposerSlashing(slashing) => {
-                let (slashing, id) = travel::<ProposerSlashing>(slashing, Ctx::PLAIN, b'p')?;
-                let name = format!("proposer slashing {}", Short(&id));
-                Self { message: GossipMessage::ProposerSlashing(slashing), id, name }
-            }
-            GossipMessage::AttesterSlashing(slashing) => {
-                let slot = slashing.attestation_1.data.slot;
-                let (slashing, id) = travel::<AttesterSlashing>(slashing, at(slot), b's')?;
-                let name = format!("attester slashing {}", Short(&id));
-                Self { message: GossipMessage::AttesterSlashing(slashing), id, name }
-            }
-            GossipMessage::SingleAttestation { subnet, attestation } => {
-                let slot = attestation.data.slot;
-                let (attestation, id) = travel::<SingleAttestation>(attestation, at(slot), b'v')?;
-                let name = format!("vote {} of slot {slot}", Short(&id));
-                Self { message: GossipMessage::SingleAttestation { subnet: *subnet, attestation }, id, name }
-            }
-            GossipMessage::SyncCommitteeMessage { subnet, message } => {
-                let slot = message.slot;
-                // The same vote on another subnet is another message.
-                let (message, id) = travel::<SyncCommitteeMessage>(message, at(slot), 128 + *subnet as u8)?;
-                let name = format!("sync vote {} of slot {slot}", Short(&id));
-                Self { message: GossipMessage::SyncCommitteeMessage { subnet: *subnet, message }, id, name }
-            }
-            GossipMessage::Contribution(signed) => {
-                let slot = signed.message.contribution.slot;
-                let (signed, id) = travel::<SignedContributionAndProof>(signed, at(slot), b'c')?;
-                let name = format!("contribution {} of slot {slot}", Short(&id));
-                Self { message: GossipMessage::Contribution(signed), id, name }
-            }
-            GossipMessage::BlsToExecutionChange(change) => {
-                let (change, id) = travel::<SignedBLSToExecutionChange>(change, Ctx::PLAIN, b'x')?;
-                let name = format!("change of credentials {}", Short(&id));
-                Self { message: GossipMessage::BlsToExecutionChange(change), id, name }
-            }
-        })
+        };
+        let shown = match &message {
+            GossipMessage::Block(block) => block.message.hash_tree_root(ctx),
+            _ => id,
+        };
+        let name = match slot {
+            Some(slot) => format!("{kind} {} of slot {slot}", Short(&shown)),
+            None => format!("{kind} {}", Short(&shown)),
+        };
+        Ok(Self { message, fork, column, id, name })
     }
+}
+
+/// A message that is neither a block nor a sidecar, with its id and kind.
+fn small(message: &GossipMessage, ctx: Ctx) -> Result<(GossipMessage, Root, &'static str), ssz::DecodeError> {
+    Ok(match message {
+        GossipMessage::Attestation { subnet, attestation } => {
+            let (attestation, id) = travel::<Attestation>(attestation, ctx, b'v')?;
+            (GossipMessage::Attestation { subnet: *subnet, attestation }, id, "vote")
+        }
+        GossipMessage::SingleAttestation { subnet, attestation } => {
+            let (attestation, id) = travel::<SingleAttestation>(attestation, ctx, b'v')?;
+            (GossipMessage::SingleAttestation { subnet: *subnet, attestation }, id, "vote")
+        }
+        GossipMessage::Aggregate(aggregate) => {
+            let (aggregate, id) = travel::<SignedAggregateAndProof>(aggregate, ctx, b'a')?;
+            (GossipMessage::Aggregate(aggregate), id, "aggregate")
+        }
+        GossipMessage::SyncCommitteeMessage { subnet, message } => {
+            // The same vote on another subnet is another message.
+            let (message, id) = travel::<SyncCommitteeMessage>(message, ctx, 128 + *subnet as u8)?;
+            (GossipMessage::SyncCommitteeMessage { subnet: *subnet, message }, id, "sync vote")
+        }
+        GossipMessage::Contribution(signed) => {
+            let (signed, id) = travel::<SignedContributionAndProof>(signed, ctx, b'c')?;
+            (GossipMessage::Contribution(signed), id, "contribution")
+        }
+        GossipMessage::BlsToExecutionChange(change) => {
+            let (change, id) = travel::<SignedBLSToExecutionChange>(change, ctx, b'x')?;
+            (GossipMessage::BlsToExecutionChange(change), id, "change of credentials")
+        }
+        GossipMessage::VoluntaryExit(exit) => {
+            let (exit, id) = travel::<SignedVoluntaryExit>(exit, ctx, b'e')?;
+            (GossipMessage::VoluntaryExit(exit), id, "exit")
+        }
+        GossipMessage::ProposerSlashing(slashing) => {
+            let (slashing, id) = travel::<ProposerSlashing>(slashing, ctx, b'p')?;
+            (GossipMessage::ProposerSlashing(slashing), id, "proposer slashing")
+        }
+        GossipMessage::AttesterSlashing(slashing) => {
+            let (slashing, id) = travel::<AttesterSlashing>(slashing, ctx, b's')?;
+            (GossipMessage::AttesterSlashing(slashing), id, "attester slashing")
+        }
+        GossipMessage::Block(_)
+        | GossipMessage::BlobSidecar { .. }
+        | GossipMessage::DataColumnSidecar { .. } => unreachable!("the caller took these"),
+    })
+}
+
+/// The slot that a message names.
+fn slot_in(message: &GossipMessage) -> Option<Slot> {
+    Some(match message {
+        GossipMessage::Block(block) => block.message.slot,
+        GossipMessage::Attestation { attestation, .. } => attestation.data.slot,
+        GossipMessage::SingleAttestation { attestation, .. } => attestation.data.slot,
+        GossipMessage::Aggregate(aggregate) => aggregate.message.aggregate.data.slot,
+        GossipMessage::BlobSidecar { sidecar, .. } => sidecar.signed_block_header.message.slot,
+        GossipMessage::DataColumnSidecar { sidecar, .. } => sidecar.signed_block_header.message.slot,
+        GossipMessage::SyncCommitteeMessage { message, .. } => message.slot,
+        GossipMessage::Contribution(signed) => signed.message.contribution.slot,
+        GossipMessage::BlsToExecutionChange(_)
+        | GossipMessage::VoluntaryExit(_)
+        | GossipMessage::ProposerSlashing(_)
+        | GossipMessage::AttesterSlashing(_) => return None,
+    })
 }
 
 fn travel<T: ssz::Ssz>(value: &T, ctx: Ctx, kind: u8) -> Result<(Arc<T>, Root), ssz::DecodeError> {

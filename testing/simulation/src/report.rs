@@ -33,6 +33,8 @@ pub struct Report {
     pub missed: BTreeMap<String, u64>,
     /// Signature verdicts asked for, and pairing checks behind them.
     pub verdicts: (u64, usize),
+    /// The lowest participation of all epochs, in percent.
+    pub participation: Option<(Epoch, f64)>,
     /// Slashable messages that were signed and checked.
     pub signed: u64,
     /// Time in the world.
@@ -56,8 +58,8 @@ impl fmt::Display for Report {
         let head = self.head.0.to_string();
         write!(
             f,
-            "seed {:>3}  trace {}  head {} slot {:>3}  finalized {}..{}  blocks {}  events {}  crashes {}  \
-             missed {} of {}  speed {:.0}x",
+            "seed {:>3}  trace {}  head {} slot {:>3}  finalized {}..{}  blocks {}  events {}  crashes {}+{}  \
+             missed {} of {}  votes {:.1}%  speed {:.0}x",
             self.seed,
             &hash[..18],
             &head[..10],
@@ -67,8 +69,10 @@ impl fmt::Display for Report {
             self.counts.blocks,
             self.events,
             self.counts.crashes,
+            self.counts.engine_crashes,
             self.counts.missed,
             self.counts.missed + self.counts.done,
+            self.participation.map_or(0.0, |(_, percent)| percent),
             self.speed()
         )?;
         if let Some((violation, lines)) = &self.violation {
@@ -121,6 +125,7 @@ fn report(world: &mut World) -> Report {
         counts: world.counts,
         missed: std::mem::take(&mut world.missed),
         verdicts: (world.verdicts.asked, world.verdicts.verified()),
+        participation: world.participation.lowest(),
         signed: world.signatures_checked(),
         elapsed_ms: world.elapsed_ms(),
         took,

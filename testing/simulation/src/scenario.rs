@@ -1,8 +1,10 @@
 //! What a world is made of and what goes wrong in it: plain data, with named examples.
 
+use std::collections::BTreeMap;
+
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use types::{Slot, Spec};
+use types::{Config, Epoch, ForkName, SettingError, Settings, Slot, Spec};
 
 /// A world and its faults. Together with a seed it decides everything that happens.
 #[derive(Clone, Debug)]
@@ -23,8 +25,78 @@ pub struct Scenario {
     pub faults: Faults,
     /// Whether signatures are verified.
     pub signatures: SignatureMode,
-    /// What must be final on every node at the end; none where liveness is reported but not demanded.
-    pub finalized_at_least: Option<u64>,
+    /// What the execution engines do.
+    pub engines: Engines,
+    /// What blocks carry besides themselves.
+    pub data: Data,
+    /// What must have come of it all.
+    pub demands: Demands,
+}
+
+/// What must have come of it all at the end.
+#[derive(Clone, Copy, Debug)]
+pub struct Demands {
+    /// The epoch that must be final on every node; none where liveness is reported but not demanded.
+    pub finalized: Option<u64>,
+    /// The stake that must have voted for the right target in every epoch but the first, in percent; zero demands
+    /// nothing.
+    pub participation_percent: u64,
+    /// Whether nodes that are up, and whose engines are, may miss duties.
+    pub duties: Lenience,
+    /// Epochs from the beginning of a fork until the first checkpoint of that fork must be final on every node.
+    pub epochs_to_finality: Option<u64>,
+    /// How many blocks the heads of two nodes may be past the last block that both chains have: where messages are
+    /// lost, the last few may compete at any moment.
+    pub heads_apart_max: usize,
+}
+
+impl Default for Demands {
+    /// Nothing but agreement.
+    fn default() -> Self {
+        Self {
+            finalized: None,
+            participation_percent: 0,
+            duties: Lenience::Counted,
+            epochs_to_finality: None,
+            heads_apart_max: 3,
+        }
+    }
+}
+
+/// Whether something may go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Lenience {
+    /// It is counted.
+    #[default]
+    Counted,
+    /// It is a violation.
+    Forbidden,
+}
+
+/// What the execution engines do: each node has one of its own, which goes on when the node crashes.
+#[derive(Clone, Copy, Debug)]
+pub struct Engines {
+    /// The least and most time of a call, there and back, in ms.
+    pub latency_ms: (u64, u64),
+    /// How many engines crash, each once, at seeded moments; every second of them forgets all that it knew.
+    pub crashes: usize,
+    /// The least and most time that a crashed engine is down, in ms.
+    pub downtime_ms: (u64, u64),
+    /// How long an engine says that it syncs once it is up again, in ms.
+    pub syncing_ms: u64,
+}
+
+/// What blocks carry besides themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Data {
+    /// Blobs in each block, since Deneb.
+    pub blobs: usize,
+    /// Nodes that keep all columns, since Fulu: those with the lowest numbers.
+    pub supernodes: usize,
+    /// Blobs that all engines have in their pools before the block comes, in percent.
+    pub public_percent: u64,
+    /// Nodes that publish their blocks and none of the columns: those with the highest numbers.
+    pub withholding: usize,
 }
 
 /// Whether signatures are verified.
@@ -94,6 +166,24 @@ pub enum Moments {
     Together,
 }
 
+/// The minimal preset with these forks, each at its epoch; a fork that is left out begins together with the next one
+/// that is named. Fails where a fork would begin before an earlier one.
+pub fn spec_with_forks(forks: &BTreeMap<ForkName, Epoch>) -> Result<&'static Spec, SettingError> {
+    if forks.is_empty() {
+        return Ok(Spec::minimal());
+    }
+    let mut settings = Settings::parse(Config::MINIMAL_YAML)?;
+    settings.set("CONFIG_NAME", "interlock-simulation");
+    // The engines' first block is the terminal one.
+    settings.set("TERMINAL_TOTAL_DIFFICULTY", 0);
+    for fork in ForkName::ALL.into_iter().skip(1) {
+        if let Some((_, epoch)) = forks.range(fork..).next() {
+            settings.set(&format!("{}_FORK_EPOCH", fork.as_str().to_uppercase()), epoch);
+        }
+    }
+    Spec::from_settings(settings, None)
+}
+
 impl Scenario {
     /// Quick and reliable links and no crashes.
     pub fn baseline() -> Self {
@@ -119,8 +209,36 @@ impl Scenario {
                 loss_bps: 0,
             },
             signatures: SignatureMode::Real,
-            finalized_at_least: Some(5),
+            engines: Engines { latency_ms: (5, 60), crashes: 0, downtime_ms: (1_000, 12_000), syncing_ms: 0 },
+            data: Data { blobs: 0, supernodes: 1, public_percent: 50, withholding: 0 },
+            demands: Demands { finalized: Some(5), ..Demands::default() },
         }
+    }
+
+    /// Every fork from phase 0 to Fulu, each so many epochs after the one before, in a small network with slow links
+    /// and one node that crashes. Each fork is finalized in its own time; nobody who is up misses a duty.
+    pub fn all_forks(epochs_apart: u64) -> Result<Self, SettingError> {
+        let base = Self::baseline();
+        let forks = ForkName::ALL.into_iter().skip(1).zip(1u64..);
+        let forks: BTreeMap<_, _> = forks.map(|(fork, place)| (fork, Epoch(place * epochs_apart))).collect();
+        let last = forks.values().last().map_or(0, |epoch| epoch.0);
+        let epochs = last + epochs_apart.max(5);
+        Ok(Self {
+            spec: spec_with_forks(&forks)?,
+            nodes: 6,
+            epochs,
+            links: Links { latency_ms: (30, 250), ..base.links },
+            faults: Faults { end_epoch: last, crashes: 1, downtime_ms: (1_000, 20_000), ..base.faults },
+            data: Data { blobs: 2, ..base.data },
+            demands: Demands {
+                finalized: Some(epochs - 3),
+                participation_percent: 80,
+                duties: Lenience::Forbidden,
+                epochs_to_finality: Some(4),
+                heads_apart_max: 0,
+            },
+            ..base
+        })
     }
 
     /// Slow and lossy links, clocks that are off, and one node that crashes and comes back.
@@ -176,7 +294,7 @@ impl Scenario {
                 partition_epochs: rng.random_bool(0.4).then_some((partition_from, end_epoch)),
                 loss_bps: if rng.random_bool(0.5) { rng.random_range(0..=2_500) } else { 0 },
             },
-            finalized_at_least: Some(end_epoch + 1),
+            demands: Demands { finalized: Some(end_epoch + 1), ..Demands::default() },
             ..base
         }
     }

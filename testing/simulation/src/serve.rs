@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chain::View;
+use data_availability::Sidecar;
 use sync::{Request, Status};
 use types::{Root, SignedBeaconBlock, Slot};
 
@@ -33,6 +34,47 @@ pub fn blocks(view: &View, disk: &Disk, request: &Request) -> Vec<Arc<SignedBeac
             canonical.filter(|(slot, _)| *slot > 0).map_while(|(_, root)| block(&root)).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// The blobs or columns that a peer asks for, as far as they are here, block after block.
+pub fn sidecars(view: &View, disk: &Disk, request: &Request) -> Vec<Sidecar> {
+    let of_block = |root: &Root| {
+        let block = view.blocks.get(root).or_else(|| disk.block(root));
+        let mut found = view.sidecars.get(root).cloned().unwrap_or_default();
+        let stored = block.map(|block| disk.sidecars(block.message.slot, *root)).unwrap_or_default();
+        found.extend(stored);
+        found.sort_by_key(Sidecar::index);
+        found.dedup_by_key(|sidecar| sidecar.index());
+        found
+    };
+    let of_range = |start: Slot, count: u64| {
+        let roots = canonical(view, disk, start, start + count).into_iter().map(|(_, root)| root);
+        roots.flat_map(|root| of_block(&root)).collect::<Vec<_>>()
+    };
+    let is_blob = |sidecar: &Sidecar| matches!(sidecar, Sidecar::Blob(_));
+    let is_column =
+        |sidecar: &Sidecar, columns: &[u64]| !is_blob(sidecar) && columns.contains(&sidecar.index());
+    match request {
+        Request::BlocksByRange { .. } | Request::BlocksByRoot(_) => Vec::new(),
+        Request::BlobsByRange { start, count } => {
+            of_range(*start, *count).into_iter().filter(is_blob).collect()
+        }
+        Request::ColumnsByRange { start, count, columns } => {
+            of_range(*start, *count).into_iter().filter(|sidecar| is_column(sidecar, columns)).collect()
+        }
+        Request::BlobsByRoot(wanted) => {
+            let one = |(root, index): &(Root, u64)| {
+                of_block(root).into_iter().find(|sidecar| is_blob(sidecar) && sidecar.index() == *index)
+            };
+            wanted.iter().filter_map(one).collect()
+        }
+        Request::ColumnsByRoot(wanted) => {
+            let some = |(root, columns): &(Root, Vec<u64>)| {
+                of_block(root).into_iter().filter(|sidecar| is_column(sidecar, columns)).collect::<Vec<_>>()
+            };
+            wanted.iter().flat_map(some).collect()
+        }
     }
 }
 

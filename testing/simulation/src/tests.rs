@@ -1,12 +1,18 @@
 //! Small worlds, end to end.
 
 use crate::signer::Signer;
-use crate::{Faults, Links, Report, Scenario, Violation, Work, World, run_seed, run_seed_twice, run_seeds};
+use crate::{
+    Demands, Faults, Links, Report, Scenario, Violation, Work, World, run_seed, run_seed_twice, run_seeds,
+};
+
+fn finalized(epoch: u64) -> Demands {
+    Demands { finalized: Some(epoch), ..Demands::default() }
+}
 
 /// Four nodes, 32 validators, and the five epochs that the first finality takes.
 fn small() -> Scenario {
     let base = Scenario::baseline();
-    Scenario { nodes: 4, validators: 32, epochs: 5, finalized_at_least: Some(2), ..base }
+    Scenario { nodes: 4, validators: 32, epochs: 5, demands: finalized(2), ..base }
 }
 
 fn hostile() -> Scenario {
@@ -16,7 +22,7 @@ fn hostile() -> Scenario {
         links: Links { latency_ms: (50, 300), loss_bps: 100, duplicate_bps: 300, ..base.links },
         work: Work { store_ms_max: 400, ack_ms_max: 200, clock_skew_ms: 80, ..base.work },
         faults: Faults { end_epoch: 3, crashes: 1, downtime_ms: (1_000, 60_000), ..base.faults },
-        finalized_at_least: Some(2),
+        demands: finalized(2),
         ..base
     }
 }
@@ -52,11 +58,11 @@ fn a_node_that_crashes_comes_back_with_what_its_disk_had() {
 fn a_partition_into_halves_stops_finality_until_it_heals() {
     let base = small();
     let faults = Faults { partition_epochs: Some((2, 4)), ..base.faults };
-    let cut = Scenario { epochs: 4, finalized_at_least: None, faults, ..base };
+    let cut = Scenario { epochs: 4, demands: Demands::default(), faults, ..base };
     let report = run_seed(&cut, 3);
     assert!(report.finalized.1 <= 1, "{report}");
     assert_eq!(report.violation.map(|(violation, _)| violation.rule), Some("agreement"));
-    let healed = Scenario { epochs: 8, finalized_at_least: Some(5), ..cut };
+    let healed = Scenario { epochs: 8, demands: finalized(5), ..cut };
     assert_good(&run_seed(&healed, 3));
 }
 
@@ -95,7 +101,7 @@ fn remembered_verdicts_spare_most_of_the_work() {
 
 #[test]
 fn what_cannot_be_reached_is_reported_with_the_seed_and_the_trace() {
-    let report = run_seed(&Scenario { finalized_at_least: Some(9), ..small() }, 5);
+    let report = run_seed(&Scenario { demands: finalized(9), ..small() }, 5);
     let (violation, lines) = report.violation.as_ref().unwrap();
     assert_eq!(violation.rule, "liveness");
     assert!(!lines.is_empty());

@@ -2,19 +2,15 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use chain::{
-    GossipId, GossipMessage, Job, JobId, JobResult, Output, SegmentId, SegmentOutcome, SidecarsId,
-    SidecarsOutcome, Verdict, Want, WantReason,
+    Job, JobId, JobResult, Output, SegmentId, SegmentOutcome, SidecarsId, SidecarsOutcome, Want, WantReason,
 };
-use engine::{EngineFailure, EngineReply};
-use sync::{ImportId, ImportOutcome, PeerId, RequestError, Status, SyncState};
+use sync::{ImportId, ImportOutcome, PeerId};
 
 use crate::checkers::Violation;
 use crate::node::{Todo, chain_status};
-use crate::packet::{Packet, Short};
-use crate::serve;
+use crate::packet::Short;
 use crate::world::{Asked, Event, World};
 
 impl World {
@@ -98,97 +94,17 @@ impl World {
             Output::Fetch(Want::Sidecars { root, slot, indices, from }) => {
                 let Some(running) = &self.nodes[node].running else { return };
                 let from = from.and_then(|id| running.senders.get(&id)).map(|from| PeerId(*from as u64));
+                let what = format_args!("wants sidecars {indices:?} of {} of {from:?}", Short(&root));
+                self.trace.note(self.now, node, what);
                 todos.push_back(Todo::Sync(sync::Input::WantSidecars { root, slot, indices, from }));
             }
-            Output::SidecarsDone(id, outcome) => {
-                let outcome = match outcome {
-                    SidecarsOutcome::Taken => sync::SidecarsOutcome::Taken,
-                    SidecarsOutcome::Failed(_) => sync::SidecarsOutcome::Failed,
-                    SidecarsOutcome::Invalid { why, .. } => {
-                        return self.fail(Violation::at("no honest sidecar is invalid", node, why));
-                    }
-                };
-                todos.push_back(Todo::Sync(sync::Input::SidecarsDecided(ImportId(id.0), outcome)));
-            }
-            Output::Engine(id, _) => {
-                let failure = EngineFailure::Unreachable("no execution engine is configured".to_owned());
-                todos.push_back(Todo::Chain(chain::Input::EngineDone(id, EngineReply::Failed(failure))));
-            }
+            Output::SidecarsDone(id, outcome) => self.sidecars_done(node, id, outcome, todos),
+            Output::Engine(id, request) => self.call_engine(node, id, request),
             Output::SegmentDone(id, outcome) => self.segment_done(node, id, outcome, todos),
             Output::Reply(id, reply) => self.reply(node, id, reply),
             Output::Event(event) => self.event(node, event),
             Output::Fault(text) => self.fail(Violation::at("the chain has no faults", node, text)),
         }
-    }
-
-    fn verdict(&mut self, node: usize, id: GossipId, verdict: Verdict) {
-        let Some(running) = &mut self.nodes[node].running else { return };
-        let Some((packet, from, _)) = running.undecided.remove(&id) else {
-            let what = format!("{id:?} got {verdict:?} without being undecided");
-            return self.fail(Violation::at("one verdict for each message", node, what));
-        };
-        match verdict {
-            Verdict::Accept => {
-                self.trace.note(self.now, node, format_args!("accepts {}", packet.name));
-                self.spread(node, Some(from), &packet);
-            }
-            Verdict::Ignore(why) => {
-                self.counts.ignored += 1;
-                self.trace.note(self.now, node, format_args!("ignores {}: {why}", packet.name));
-            }
-            // Everyone in the world is honest.
-            Verdict::Reject(why) => {
-                let what = format!("{} from node {from} is rejected: {why}", packet.name);
-                self.fail(Violation::at("no honest message is rejected", node, what));
-            }
-        }
-    }
-
-    fn publish(&mut self, node: usize, message: &GossipMessage) {
-        let packet = match Packet::new(self.scenario.spec, message) {
-            Ok(packet) => Arc::new(packet),
-            Err(error) => {
-                return self.fail(Violation::at("what is published decodes", node, error.to_string()));
-            }
-        };
-        if let GossipMessage::Block(block) = &packet.message {
-            let ctx = self.scenario.spec.ctx_at_slot(block.message.slot);
-            let root = types::SszExt::hash_tree_root(&block.message, ctx);
-            self.finality.block(root, block.message.slot, block.message.parent_root);
-            self.counts.blocks += 1;
-        }
-        self.trace.note(self.now, node, format_args!("publishes {}", packet.name));
-        let Some(running) = &mut self.nodes[node].running else { return };
-        running.seen.insert(packet.id);
-        self.spread(node, None, &packet);
-    }
-
-    /// Sends a message to all neighbours but the one that it came from.
-    fn spread(&mut self, node: usize, from: Option<usize>, packet: &Arc<Packet>) {
-        for to in self.network.neighbours(node) {
-            if Some(to) == from {
-                continue;
-            }
-            for at in self.network.copies(self.now, node, to) {
-                self.queue.push(at, Event::Gossip { node: to, from: node, packet: packet.clone() });
-            }
-        }
-    }
-
-    /// A gossip message arrives.
-    pub(crate) fn gossip(&mut self, node: usize, from: usize, packet: Arc<Packet>) {
-        let now = self.now;
-        let Some(running) = &mut self.nodes[node].running else { return };
-        if !running.seen.insert(packet.id) {
-            return;
-        }
-        self.counts.gossip += 1;
-        let id = GossipId(running.next_id());
-        self.trace.note(now, node, format_args!("hears {} from node {from}", packet.name));
-        running.remember_sender(id, from);
-        let message = packet.message.clone();
-        running.undecided.insert(id, (packet, from, now));
-        self.process(node, vec![Todo::Chain(chain::Input::Gossip { id, message })]);
     }
 
     /// Gives waiting jobs to free workers, the most urgent first.
@@ -274,6 +190,29 @@ impl World {
         todos.push_back(Todo::Sync(sync::Input::Decided(ImportId(id.0), outcome)));
     }
 
+    fn sidecars_done(
+        &mut self,
+        node: usize,
+        id: SidecarsId,
+        outcome: SidecarsOutcome,
+        todos: &mut VecDeque<Todo>,
+    ) {
+        self.trace.note(self.now, node, format_args!("sidecars {}: {outcome:?}", id.0));
+        let Some(running) = &mut self.nodes[node].running else { return };
+        if running.sidecars.remove(&id).is_none() {
+            let what = format!("{id:?}: {outcome:?}");
+            return self.fail(Violation::at("one outcome for sidecars", node, what));
+        }
+        let outcome = match outcome {
+            SidecarsOutcome::Taken => sync::SidecarsOutcome::Taken,
+            SidecarsOutcome::Failed(_) => sync::SidecarsOutcome::Failed,
+            SidecarsOutcome::Invalid { why, .. } => {
+                return self.fail(Violation::at("no honest sidecar is invalid", node, why));
+            }
+        };
+        todos.push_back(Todo::Sync(sync::Input::SidecarsDecided(ImportId(id.0), outcome)));
+    }
+
     fn sync_input(&mut self, node: usize, input: sync::Input, todos: &mut VecDeque<Todo>) {
         let clock = self.nodes[node].clock(self.now);
         let Some(running) = &mut self.nodes[node].running else { return };
@@ -293,16 +232,25 @@ impl World {
                     let Some(running) = &mut self.nodes[node].running else { return };
                     let id = SegmentId(id.0);
                     running.segments.insert(id, now);
-                    self.trace.note(now, node, format_args!("segment {} of {} blocks", id.0, blocks.len()));
+                    let (of, with) = (blocks.len(), sidecars.len());
+                    self.trace.note(
+                        now,
+                        node,
+                        format_args!("segment {} of {of} blocks and {with} sidecars", id.0),
+                    );
                     todos.push_back(Todo::Chain(chain::Input::Segment { id, blocks, sidecars }));
                 }
                 sync::Output::ImportSidecars(id, sidecars) => {
+                    let now = self.now;
+                    let Some(running) = &mut self.nodes[node].running else { return };
                     let id = SidecarsId(id.0);
+                    running.sidecars.insert(id, now);
+                    self.trace.note(now, node, format_args!("sidecars {}: {} of them", id.0, sidecars.len()));
                     todos.push_back(Todo::Chain(chain::Input::Sidecars { id, sidecars }));
                 }
                 sync::Output::Charge(peer, offence) => {
                     self.trace.note(self.now, node, format_args!("charges node {}: {offence:?}", peer.0));
-                    if offence != sync::Offence::NoAnswer {
+                    if offence != sync::Offence::NoAnswer && !self.is_byzantine(peer.0 as usize) {
                         let what = format!("node {} is charged with {offence:?}", peer.0);
                         self.fail(Violation::at("no honest peer is charged", node, what));
                     }
@@ -315,92 +263,6 @@ impl World {
                     }
                 }
             }
-        }
-    }
-
-    /// A peer's Status. A head that gossip should have brought by now, where range sync sees no gap to close, is looked
-    /// up: the last block that we missed, or another branch after a partition.
-    fn status_input(&mut self, node: usize, peer: PeerId, status: Status, todos: &mut VecDeque<Todo>) {
-        todos.push_back(Todo::Sync(sync::Input::Status(peer, status)));
-        let Some(running) = &self.nodes[node].running else { return };
-        let view = running.chain.view();
-        let is_due = status.head_slot < view.current_slot
-            && status.head_slot > view.finalized.epoch.start_slot(view.spec);
-        if is_due
-            && running.sync_state == SyncState::Synced
-            && !view.fork_choice.nodes.iter().any(|summary| summary.node.root == status.head_root)
-        {
-            todos.push_back(Todo::Sync(sync::Input::Want(status.head_root, Some(peer))));
-        }
-    }
-
-    /// Asks a peer for its status, telling it one's own.
-    pub(crate) fn ask_status(&mut self, node: usize, peer: usize) {
-        let Some(running) = &self.nodes[node].running else { return };
-        let status = serve::status(running.chain.view());
-        self.request(node, peer, Asked::Status(status));
-    }
-
-    /// Sends a request on its way.
-    fn request(&mut self, node: usize, to: usize, asked: Asked) {
-        self.counts.requests += 1;
-        let generation = self.nodes[node].generation;
-        match self.network.arrival(self.now, node, to) {
-            Some(at) => self.queue.push(at, Event::Request { node: to, from: node, generation, asked }),
-            None => self.no_answer((node, generation), to, &asked, RequestError::Timeout),
-        }
-    }
-
-    /// A node that asked hears that there is no answer.
-    fn no_answer(
-        &mut self,
-        (node, generation): (usize, u64),
-        peer: usize,
-        asked: &Asked,
-        error: RequestError,
-    ) {
-        let wait = match error {
-            RequestError::Timeout => self.scenario.links.timeout_ms,
-            _ => self.scenario.links.latency_ms.1,
-        };
-        let at = self.now.after_ms(wait);
-        match asked {
-            Asked::Blocks(id, _) => {
-                let todos = vec![Todo::Sync(sync::Input::Failed(*id, error))];
-                self.queue.push(at, Event::Deliver { node, generation, todos });
-            }
-            // A peer that is down says hello when it is up again; to one that did not answer the connection is made
-            // anew, and that begins with a Status.
-            Asked::Status(_) if error == RequestError::Timeout => {
-                self.queue.push(at, Event::Greet { node, generation, peer });
-            }
-            Asked::Status(_) => {}
-        }
-    }
-
-    /// Answers a request of another node.
-    pub(crate) fn serve(&mut self, node: usize, from: usize, generation: u64, asked: Asked) {
-        let Some(running) = &self.nodes[node].running else {
-            return self.no_answer((from, generation), node, &asked, RequestError::Disconnected);
-        };
-        let view = running.chain.view().clone();
-        let (todos, told) = match &asked {
-            Asked::Status(status) => {
-                (vec![Todo::Status(PeerId(node as u64), serve::status(&view))], Some(*status))
-            }
-            Asked::Blocks(id, request) => {
-                let blocks = serve::blocks(&view, &self.nodes[node].disk, request);
-                self.trace.note(self.now, node, format_args!("gives {} blocks to node {from}", blocks.len()));
-                let chunks = blocks.into_iter().map(|block| Todo::Sync(sync::Input::Chunk(*id, block)));
-                (chunks.chain([Todo::Sync(sync::Input::Done(*id))]).collect(), None)
-            }
-        };
-        match self.network.arrival(self.now, node, from) {
-            Some(at) => self.queue.push(at, Event::Deliver { node: from, generation, todos }),
-            None => self.no_answer((from, generation), node, &asked, RequestError::Timeout),
-        }
-        if let Some(status) = told {
-            self.process(node, vec![Todo::Status(PeerId(from as u64), status)]);
         }
     }
 }

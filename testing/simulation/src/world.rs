@@ -9,18 +9,20 @@
 //! Everything that is drawn comes from generators that the seed decides, in the order of events, so that a seed
 //! decides the whole history. The machines are those of production; what shells do in production is done here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chain::{JobId, JobResult, LoadId, LoadKey};
-use fork_choice::naive::NaiveStore;
+use data_availability::{ColumnIndex, custody::sampling_columns};
+use engine::NewPayload;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use types::{BlsPubkey, Slot, Time};
+use types::{BlsPubkey, Root, Slot, Time};
 use validator::Ask;
 
-use crate::checkers::{Finality, Slashing, Standing, Violation, check_end, heads_agree};
+use crate::checkers::{Finality, Participation, Slashing, Standing, Violation};
+use crate::engine::{EngineEvent, EngineSeat};
 use crate::genesis::{GENESIS, Genesis};
 use crate::links::Network;
 use crate::node::{Node, Todo};
@@ -36,12 +38,6 @@ const RINGS_MAX: u32 = 1_000;
 
 /// How long a node may go on after the moment of its crash until it falls over an output.
 const CRASH_DELAY_MS: u64 = 6_000;
-
-/// Looks of the checkers, two a slot, at which a node may be loading the state of a new head.
-const LOADING_CHECKS_MAX: u32 = 4;
-
-/// How long a gossip message, command or segment may go without its answer, in epochs.
-const ANSWER_EPOCHS: u64 = 2;
 
 /// Something that is going to happen. What a crash of the node prevents carries the node's generation.
 #[derive(Debug)]
@@ -70,6 +66,8 @@ pub(crate) enum Event {
     Ask { node: usize, generation: u64, id: validator::RequestId, ask: Box<Ask> },
     /// The record of signatures is durable.
     Recorded { node: usize, generation: u64, id: validator::RequestId, signed: Signed },
+    /// Something happens at the node's engine, or on the way to or from it.
+    Engine { node: usize, event: Box<EngineEvent> },
     /// The checkers look at all nodes.
     Check,
 }
@@ -94,6 +92,10 @@ pub struct Counts {
     pub blocks: u64,
     /// Crashes.
     pub crashes: u64,
+    /// Crashes of engines.
+    pub engine_crashes: u64,
+    /// Calls to engines.
+    pub engine_calls: u64,
     /// Gossip messages delivered, without duplicates.
     pub gossip: u64,
     /// Gossip messages that nodes ignored.
@@ -122,6 +124,11 @@ pub struct World {
     pub trace: Trace,
     pub(crate) finality: Finality,
     pub(crate) slashing: Slashing,
+    pub(crate) participation: Participation,
+    /// Every payload that an engine was given, by its hash: what engines have from each other.
+    pub(crate) payloads: BTreeMap<Root, Arc<NewPayload>>,
+    /// Blocks whose data was withheld.
+    pub(crate) withheld: BTreeSet<Root>,
     pub(crate) violation: Option<Violation>,
     /// Counts of what happened.
     pub counts: Counts,
@@ -139,10 +146,11 @@ impl World {
         };
         let mut rng = stream(1);
         let genesis = Genesis::new(&scenario)?;
-        let nodes = genesis.keys.iter().map(|keys| {
+        let nodes = genesis.keys.iter().enumerate().map(|(node, keys)| {
             let skew = scenario.work.clock_skew_ms as i64;
-            let (skew_ms, slowness) = (rng.random_range(-skew..=skew), rng.random_range(100..=250));
-            Node::new(Signer::new(keys.clone()), skew_ms, slowness)
+            let machine = (rng.random_range(-skew..=skew), rng.random_range(100..=250));
+            let engine = EngineSeat::new(&scenario, node, seed);
+            Node::new(Signer::new(keys.clone()), machine, engine, custody(&scenario, node))
         });
         let nodes: Vec<Node> = nodes.collect();
         let mut finality = Finality::default();
@@ -166,6 +174,9 @@ impl World {
             genesis,
             finality,
             slashing: Slashing::default(),
+            participation: Participation::default(),
+            payloads: BTreeMap::new(),
+            withheld: BTreeSet::new(),
             violation: None,
             counts: Counts::default(),
             missed: BTreeMap::new(),
@@ -196,6 +207,7 @@ impl World {
             let outputs = self.rng.random_range(0..40);
             self.queue.push(GENESIS.after_ms(ms), Event::Crash { node, outputs });
         }
+        self.schedule_engines();
         // Two looks a slot: when blocks have come, and when votes have.
         for half in 0..2 * self.scenario.end_slot().0 {
             self.queue.push(GENESIS.after_ms(half * slot_ms / 2 + 20), Event::Check);
@@ -215,18 +227,18 @@ impl World {
                 return Err(violation);
             }
         }
-        check_end(self.nodes.len(), &self.standings(), &self.finality, self.scenario.finalized_at_least)?;
-        self.check_answers(Time(end.0.saturating_sub(ANSWER_EPOCHS * self.scenario.epoch_ms())))
+        self.check_end(end)
     }
 
-    /// Where the nodes that are up stand.
+    /// Where the honest nodes that are up stand.
     pub fn standings(&self) -> Vec<Standing> {
+        let honest = self.nodes.len() - self.scenario.data.withholding.min(self.nodes.len());
         let standing = |(node, at): (usize, &Node)| {
             let view = at.running.as_ref()?.chain.view().clone();
             let finalized = view.finalized.clone();
             Some(Standing { node, head: view.head.root, slot: view.head.slot, finalized })
         };
-        self.nodes.iter().enumerate().filter_map(standing).collect()
+        self.nodes[..honest].iter().enumerate().filter_map(standing).collect()
     }
 
     /// Milliseconds since genesis.
@@ -252,8 +264,13 @@ impl World {
         self.rng.random_range(range)
     }
 
+    /// True for nodes that withhold the data of their blocks.
+    pub(crate) fn is_byzantine(&self, node: usize) -> bool {
+        node + self.scenario.data.withholding >= self.nodes.len()
+    }
+
     /// True where the node still runs as it did when something was begun.
-    fn is_current(&self, node: usize, generation: u64) -> bool {
+    pub(crate) fn is_current(&self, node: usize, generation: u64) -> bool {
         self.nodes[node].running.is_some() && self.nodes[node].generation == generation
     }
 
@@ -284,6 +301,7 @@ impl World {
             Event::Recorded { node, generation, id, signed } if self.is_current(node, generation) => {
                 self.recorded(node, id, signed);
             }
+            Event::Engine { node, event } => self.engine_event(node, *event),
             Event::Check => self.check(),
             // The node has crashed since.
             _ => {}
@@ -400,68 +418,16 @@ impl World {
             self.fail(violation);
         }
     }
-
-    fn check(&mut self) {
-        for node in 0..self.nodes.len() {
-            let Some(running) = &mut self.nodes[node].running else { continue };
-            let view = running.chain.view().clone();
-            let result = heads_agree(node, view.head.root, running.chain.fork_choice());
-            // A head whose state is not in memory is shown once the state is loaded.
-            let is_loading = result.is_err() && {
-                let expected = NaiveStore::observe(running.chain.fork_choice()).get_head();
-                !view.states.contains_key(&expected)
-            };
-            running.loading_checks = if is_loading { running.loading_checks + 1 } else { 0 };
-            let result =
-                if running.loading_checks > LOADING_CHECKS_MAX || !is_loading { result } else { Ok(()) };
-            let what = format_args!(
-                "head {} of slot {}, justified {}, final {}",
-                Short(&view.head.root),
-                view.head.slot,
-                view.justified.epoch,
-                view.finalized.epoch
-            );
-            self.trace.note(self.now, node, what);
-            if let Err(violation) = result.and_then(|()| check_bounds(node, &view)) {
-                self.fail(violation);
-            }
-        }
-    }
-
-    /// What was given to a chain before `since` must have been answered by now.
-    fn check_answers(&self, since: Time) -> Result<(), Violation> {
-        for (node, at) in self.nodes.iter().enumerate() {
-            let Some(running) = &at.running else { continue };
-            let gossip = running.undecided.values().map(|(packet, _, at)| (packet.name.clone(), *at));
-            let commands = running.commands.iter().map(|(id, (_, at))| (format!("{id:?}"), *at));
-            let segments = running.segments.iter().map(|(id, at)| (format!("{id:?}"), *at));
-            if let Some((name, at)) = gossip.chain(commands).chain(segments).find(|(_, at)| *at < since) {
-                let what = format!("{name} of {} ms after genesis has no answer", at.since(GENESIS));
-                return Err(Violation::at("everything is answered", node, what));
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Compares a chain's counts with its own limits.
-fn check_bounds(node: usize, view: &chain::View) -> Result<(), Violation> {
-    use chain::limits;
-    let counters = &view.counters;
-    let bounds = [
-        ("blocks aside", counters.blocks_pending, limits::PENDING_BLOCKS_MAX + limits::EARLY_BLOCKS_MAX),
-        (
-            "votes aside",
-            counters.attestations_pending,
-            limits::WAITING_ATTESTATIONS_MAX + limits::EARLY_ATTESTATIONS_MAX,
-        ),
-        ("states", counters.states_held, limits::STATES_MAX + limits::CHECKPOINT_STATES_MAX),
-        ("blocks", view.blocks.len() as u64, limits::RECENT_BLOCKS_MAX),
-    ];
-    match bounds.into_iter().find(|(_, count, max)| *count > *max as u64) {
-        Some((name, count, max)) => {
-            Err(Violation::at("everything is bounded", node, format!("{count} {name}, at most {max}")))
-        }
-        None => Ok(()),
-    }
+/// The columns of a node, whose identity follows from its number.
+fn custody(scenario: &Scenario, node: usize) -> BTreeSet<ColumnIndex> {
+    let config = &scenario.spec.config;
+    let groups = match node < scenario.data.supernodes {
+        true => config.number_of_custody_groups,
+        // Every node has validators.
+        false => config.custody_requirement.max(config.validator_custody_requirement),
+    };
+    let id = crypto::hash(&(node as u64).to_le_bytes());
+    sampling_columns(scenario.spec, &id, groups).expect("the configuration has so many groups")
 }

@@ -8,22 +8,23 @@ use std::time::Instant;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use simulation::{
-    Faults, Links, Moments, Report, Scenario, SignatureMode, Work, run_seed, run_seed_twice, run_seeds,
-    trace_seed,
+    Demands, Faults, Links, Moments, Report, Scenario, SignatureMode, Work, run_seed, run_seed_twice,
+    run_seeds, trace_seed,
 };
-use types::Spec;
 
+use super::simulated_forks::SimulatedForks;
 use crate::output::write_file;
 
 /// Reasons for missed duties that are shown.
 const REASONS_MAX: usize = 12;
 
 /// Run networks of nodes deterministically: the machines of production over a virtual clock, with faults drawn from a
-/// seed, and checkers for finality, slashing, fork choice and liveness.
+/// seed, and checkers for finality, slashing, fork choice, liveness, participation and data.
 ///
 /// Prints a line a seed. The same seed and options give the same trace hash on any machine. Fails where a checker
 /// fires, with the reason and the last lines of the trace.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Simulate {
     /// How many nodes.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=256))]
@@ -71,6 +72,8 @@ pub struct Simulate {
     /// leaves too little time.
     #[arg(long, value_name = "EPOCH")]
     finalized: Option<u64>,
+    #[command(flatten)]
+    forks: SimulatedForks,
     /// Let each seed draw the whole scenario, with more going wrong than these options can say; all of them but the
     /// seeds are ignored.
     #[arg(long)]
@@ -85,6 +88,18 @@ pub struct Simulate {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  A lossy network and a node that crashes, each seed run twice to compare the traces:
+    interlock simulate --seeds 0..4 --latency-ms 50..400 --loss 1% --crashes 1 --check-determinism
+
+  Through every fork, with latency and one crash:
+    interlock simulate --nodes 6 --epochs 16 --seeds 0..10 --latency-ms 30..250 --crashes 1 --downtime-ms 1000..20000 \
+      --fork altair=2,bellatrix=4,capella=6,deneb=8,electra=10,fulu=12 --blobs 2 --strict --participation 80
+
+  A node that withholds its columns:
+    interlock simulate --nodes 6 --epochs 6 --fork fulu=0 --blobs 2 --withhold-columns 1";
 
 /// Whether signatures are verified.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -138,7 +153,7 @@ impl Simulate {
             reports.iter().map(|report| report.elapsed_ms as f64 / 1000.0).sum::<f64>() * runs;
         let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
         format!(
-            "{} seeds{}: {} blocks, {} gossip messages, {} crashes, {} slashable signatures checked, \
+            "{} seeds{}: {} blocks, {} gossip messages, {} crashes, {} of engines, {} engine calls, {} slashable signatures checked, \
              {} signature verdicts by {} pairings; {virtual_s:.0} s of the world in {real_s:.1} s, {:.0}x",
             reports.len(),
             if self.check_determinism {
@@ -149,6 +164,8 @@ impl Simulate {
             sum(|report| report.counts.blocks),
             sum(|report| report.counts.gossip),
             sum(|report| report.counts.crashes),
+            sum(|report| report.counts.engine_crashes),
+            sum(|report| report.counts.engine_calls),
             sum(|report| report.signed),
             sum(|report| report.verdicts.0),
             sum(|report| report.verdicts.1 as u64),
@@ -174,8 +191,7 @@ impl Simulate {
         // become final is that of epoch 2.
         let reachable = self.epochs.saturating_sub(3);
         let default = (reachable >= healed.max(2)).then_some(reachable);
-        Ok(Scenario {
-            spec: Spec::minimal(),
+        self.forks.complete(Scenario {
             nodes: usize::try_from(self.nodes).context("too many nodes")?,
             validators: usize::try_from(self.validators).context("too many validators")?,
             epochs: self.epochs,
@@ -203,7 +219,8 @@ impl Simulate {
                 Signatures::Real => SignatureMode::Real,
                 Signatures::Assumed => SignatureMode::Assumed,
             },
-            finalized_at_least: self.finalized.or(default),
+            demands: Demands { finalized: self.finalized.or(default), ..Demands::default() },
+            ..base
         })
     }
 }
@@ -231,7 +248,7 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 }
 
 /// `80`, or `50..400`.
-fn span(text: &str) -> Result<(u64, u64), String> {
+pub fn span(text: &str) -> Result<(u64, u64), String> {
     let (least, most) = bounds(text)?;
     let most = most.unwrap_or(least);
     if most < least { Err("the end is below the beginning".to_owned()) } else { Ok((least, most)) }

@@ -4,10 +4,7 @@ use types::{Checkpoint, Root, Slot};
 
 use super::{Finality, Violation};
 use crate::packet::Short;
-
-/// How many blocks the heads of two nodes may be past the last block that both chains have: the last few may compete
-/// at any moment.
-const APART_MAX: usize = 3;
+use crate::scenario::Demands;
 
 /// Where a node stands at the end.
 #[derive(Clone, Debug)]
@@ -22,12 +19,12 @@ pub struct Standing {
     pub finalized: Checkpoint,
 }
 
-/// Judges the end: where each of `nodes` nodes stands, and which epoch must be final.
+/// Judges the end: where each of `nodes` nodes stands, how far apart their heads are, and what is final.
 pub fn check_end(
     nodes: usize,
     standings: &[Standing],
     finality: &Finality,
-    finalized_at_least: Option<u64>,
+    demands: &Demands,
 ) -> Result<(), Violation> {
     if standings.len() != nodes {
         return Err(Violation::of_all("liveness", format!("{} nodes are down", nodes - standings.len())));
@@ -35,7 +32,7 @@ pub fn check_end(
     let Some(furthest) = standings.iter().max_by_key(|standing| standing.slot) else { return Ok(()) };
     for standing in standings {
         let (mine, theirs) = finality.apart(&standing.head, &furthest.head);
-        if mine.max(theirs) > APART_MAX {
+        if mine.max(theirs) > demands.heads_apart_max {
             let what = format!(
                 "at the end its head is {} of slot {}, that of node {} is {} of slot {}",
                 Short(&standing.head),
@@ -46,7 +43,7 @@ pub fn check_end(
             );
             return Err(Violation::at("agreement", standing.node, what));
         }
-        if let Some(wanted) = finalized_at_least
+        if let Some(wanted) = demands.finalized
             && standing.finalized.epoch < wanted
         {
             let what = format!("at the end epoch {} is final, not {wanted}", standing.finalized.epoch);
@@ -82,9 +79,10 @@ mod tests {
 
     #[test]
     fn the_last_blocks_may_be_missing_or_compete_and_no_others() {
+        let demands = Demands { finalized: Some(5), ..Demands::default() };
         let check = |head: u8, epoch| {
             let standings = [standing(0, 6, 6, 5), standing(1, head, u64::from(head), epoch)];
-            check_end(2, &standings, &tree(), Some(5)).map_err(|violation| violation.rule)
+            check_end(2, &standings, &tree(), &demands).map_err(|violation| violation.rule)
         };
         for near in [6, 5, 4, 3, 7] {
             assert_eq!(check(near, 5), Ok(()), "{near}");
@@ -97,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_node_that_is_down_at_the_end_is_missed() {
-        assert!(check_end(2, &[standing(0, 3, 3, 5)], &tree(), None).is_err());
-        assert!(check_end(1, &[standing(0, 3, 3, 0)], &tree(), None).is_ok());
+        assert!(check_end(2, &[standing(0, 3, 3, 5)], &tree(), &Demands::default()).is_err());
+        assert!(check_end(1, &[standing(0, 3, 3, 0)], &tree(), &Demands::default()).is_ok());
     }
 }

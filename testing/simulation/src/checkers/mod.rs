@@ -3,6 +3,7 @@
 mod finality;
 mod fork_choice;
 mod liveness;
+mod participation;
 mod slashing;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::fmt;
 pub use finality::Finality;
 pub use fork_choice::heads_agree;
 pub use liveness::{Standing, check_end};
+pub use participation::Participation;
 pub use slashing::Slashing;
 
 /// Something that must not happen has happened.
