@@ -47,6 +47,7 @@ impl Chain {
     }
 
     pub(crate) fn block_reply(&mut self, id: CommandId, outcome: PublishOutcome) {
+        self.data.own.remove(&id);
         if self.commands.remove(&id).is_some() {
             self.outputs.push_back(Output::Reply(id, Reply::Block(outcome)));
         }
@@ -54,8 +55,10 @@ impl Chain {
 
     /// Lets go of a block whose signature is not valid or could not be verified.
     pub(crate) fn forget_flight(&mut self, candidate: &Candidate) {
-        if let Facts::Block { root, .. } = &candidate.facts {
-            self.imports.land(root);
+        match &candidate.facts {
+            Facts::Block { root, .. } => self.imports.land(root),
+            Facts::Sidecar(facts) => self.header_refused(&candidate.incoming, facts),
+            _ => {}
         }
     }
 
@@ -79,8 +82,13 @@ impl Chain {
                     Origin::Command(id, _) => Source::Command(id),
                     _ => Source::Gossip,
                 };
+                if let Source::Command(id) = source {
+                    self.publish_own_sidecars(id);
+                }
+                self.expect_data(root, &block, incoming.origin.gossip());
                 self.import(Import::verified(root, block, source, incoming.arrived));
             }
+            (Facts::Sidecar(facts), _) => self.header_verified(incoming, facts),
             (Facts::Attestation { checked, shuffling }, message) => {
                 if checked.is_seen(&self.seen) {
                     let why = Verdict::ignore("already seen attestation for this epoch and validator");

@@ -6,8 +6,9 @@ use types::{BeaconBlock, Root, Slot};
 
 use crate::incoming::Incoming;
 use crate::limits::{
-    EARLY_ATTESTATIONS_MAX, EARLY_BLOCKS_MAX, PENDING_BLOCKS_MAX, PENDING_BLOCKS_OF_PROPOSER_MAX,
-    WAITING_ATTESTATIONS_MAX, WAITING_ATTESTATIONS_OF_BLOCK_MAX, WANTED_BLOCKS_MAX,
+    EARLY_ATTESTATIONS_MAX, EARLY_BLOCKS_MAX, EARLY_SIDECARS_MAX, PENDING_BLOCKS_MAX,
+    PENDING_BLOCKS_OF_PROPOSER_MAX, WAITING_ATTESTATIONS_MAX, WAITING_ATTESTATIONS_OF_BLOCK_MAX,
+    WANTED_BLOCKS_MAX,
 };
 use crate::{GossipMessage, limits};
 
@@ -20,6 +21,7 @@ pub(crate) struct Aside {
     votes: BTreeMap<Root, Vec<(Slot, Incoming)>>,
     votes_count: usize,
     early_blocks: Vec<(Slot, Incoming)>,
+    early_sidecars: Vec<(Slot, Incoming)>,
     early_votes: Vec<(Slot, Incoming)>,
 }
 
@@ -98,6 +100,9 @@ impl Aside {
     pub fn hold_early(&mut self, slot: Slot, incoming: Incoming) -> Result<(), Incoming> {
         let (held, max) = match incoming.message {
             GossipMessage::Block(_) => (&mut self.early_blocks, EARLY_BLOCKS_MAX),
+            GossipMessage::BlobSidecar { .. } | GossipMessage::DataColumnSidecar { .. } => {
+                (&mut self.early_sidecars, EARLY_SIDECARS_MAX)
+            }
             _ => (&mut self.early_votes, EARLY_ATTESTATIONS_MAX),
         };
         if held.len() >= max {
@@ -110,7 +115,7 @@ impl Aside {
     /// Takes out what was early until this slot, blocks first.
     pub fn due(&mut self, slot: Slot) -> Vec<Incoming> {
         let mut due = Vec::new();
-        for held in [&mut self.early_blocks, &mut self.early_votes] {
+        for held in [&mut self.early_blocks, &mut self.early_sidecars, &mut self.early_votes] {
             let (now, later) = std::mem::take(held).into_iter().partition(|(of, _)| *of <= slot);
             *held = later;
             due.extend(Vec::into_iter(now).map(|(_, incoming)| incoming));

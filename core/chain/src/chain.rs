@@ -19,7 +19,7 @@ use crate::states::States;
 use crate::work::Work;
 use crate::{
     ChainConfig, Command, CommandId, Counters, GenesisInfo, HeadView, Input, Liveness, Output, PoolsView,
-    SidecarsOutcome, View,
+    View,
 };
 
 /// The writer of the beacon chain. See the crate's documentation for what goes in and out.
@@ -76,11 +76,8 @@ impl Chain {
             Input::Gossip { id, message } => {
                 self.take(Incoming { origin: Origin::Gossip(id), message, arrived: self.now });
             }
-            Input::Segment { id, blocks, .. } => self.take_segment(id, blocks),
-            Input::Sidecars { id, .. } => {
-                let outcome = SidecarsOutcome::Failed("no block waits for them".to_owned());
-                self.outputs.push_back(Output::SidecarsDone(id, outcome));
-            }
+            Input::Segment { id, blocks, sidecars } => self.take_segment(id, blocks, sidecars),
+            Input::Sidecars { id, sidecars } => self.take_sidecars(id, sidecars),
             Input::EngineDone(id, reply) => self.engine_done(id, reply),
             Input::Eth1(eth1) => self.follow_eth1(eth1),
             Input::JobDone(id, result) => self.job_done(id, result),
@@ -88,9 +85,12 @@ impl Chain {
             Input::Loaded(id, loaded) => self.loaded(id, loaded),
             Input::Command(id, command) => self.take_command(id, command),
         }
+        self.look_after_data();
         self.run_imports();
         self.flush_due_batch();
+        self.ask_due_payloads();
         self.advance_head_when_due();
+        self.tell_engine();
         self.write();
         self.refresh_view();
     }
@@ -108,6 +108,12 @@ impl Chain {
         }
         if let Some(flush) = self.work.batch_due() {
             deadline = deadline.min(flush);
+        }
+        if let Some(due) = self.data.deadline() {
+            deadline = deadline.min(due);
+        }
+        if let Some(due) = self.work.payloads.due() {
+            deadline = deadline.min(due);
         }
         let advance = self.advance_time();
         if advance > self.now {
@@ -149,6 +155,7 @@ impl Chain {
             return;
         }
         self.slot = slot;
+        self.work.told.slot_began();
         self.published.is_stale = true;
         self.published.is_fork_choice_stale = true;
         self.prune_by_time();
@@ -197,7 +204,12 @@ impl Chain {
             Command::ProduceBlock { slot, randao_reveal, graffiti } => {
                 self.produce(id, crate::production::Wish { slot, randao_reveal, graffiti });
             }
-            Command::PrepareBeaconProposer(_) => {
+            Command::PrepareBeaconProposer(proposers) => {
+                self.prepare_proposers(proposers);
+                self.outputs.push_back(Output::Reply(id, crate::Reply::Items(Vec::new())));
+            }
+            Command::SetCustody(columns) => {
+                self.set_custody(columns);
                 self.outputs.push_back(Output::Reply(id, crate::Reply::Items(Vec::new())));
             }
             Command::Flush => {

@@ -21,7 +21,7 @@ use crate::work::Parked;
 use crate::{GossipMessage, Output, Priority, PublishOutcome, Verdict, Want, WantReason};
 
 /// What the rules ask about blocks, answered from fork choice and the states in memory.
-struct Known<'a>(&'a Chain);
+pub(crate) struct Known<'a>(&'a Chain);
 
 impl BlockStore for Known<'_> {
     fn block(&self, root: &Root) -> KnownBlock {
@@ -51,7 +51,7 @@ impl BlockStore for Known<'_> {
 }
 
 impl Chain {
-    fn known(&self) -> Known<'_> {
+    pub(crate) fn known(&self) -> Known<'_> {
         Known(self)
     }
 
@@ -67,7 +67,7 @@ impl Chain {
                 self.take_attestation(incoming, subnet, &*attestation);
             }
             GossipMessage::BlobSidecar { .. } | GossipMessage::DataColumnSidecar { .. } => {
-                self.judge(&incoming, Verdict::ignore("data is not followed"));
+                self.take_sidecar(incoming);
             }
             message => self.take_operation(incoming, &message),
         }
@@ -81,7 +81,7 @@ impl Chain {
         match checked {
             Ok((signatures, facts)) => {
                 let priority = match facts {
-                    Facts::Block { .. } => Priority::Block,
+                    Facts::Block { .. } | Facts::Sidecar(_) => Priority::Block,
                     _ => Priority::Attestation,
                 };
                 let (signatures, reasons) = signatures.into_iter().unzip();
@@ -131,13 +131,13 @@ impl Chain {
         }
     }
 
-    fn park_message(&mut self, key: StateKey, incoming: Incoming) {
+    pub(crate) fn park_message(&mut self, key: StateKey, incoming: Incoming) {
         if let Err(parked) = self.park(key, Parked::Message(incoming)) {
             self.unavailable(parked);
         }
     }
 
-    fn hold_early(&mut self, slot: Slot, incoming: Incoming) {
+    pub(crate) fn hold_early(&mut self, slot: Slot, incoming: Incoming) {
         if let Err(incoming) = self.aside.hold_early(slot, incoming) {
             self.counters.overflows += 1;
             self.judge(&incoming, Verdict::Ignore(FUTURE_SLOT));

@@ -1,7 +1,9 @@
 //! What the API asks of the chain, and what it is answered.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use data_availability::ColumnIndex;
 use engine::BlobsBundle;
 use types::{
     Attestation, AttesterSlashing, BeaconBlock, BlsSignature, Bytes, ExecutionAddress, KzgProof,
@@ -46,6 +48,9 @@ pub enum Command {
     SubmitProposerSlashing(Arc<ProposerSlashing>),
     /// Validate and publish a slashing. Answered with [`Reply::Items`].
     SubmitAttesterSlashing(Arc<AttesterSlashing>),
+    /// Sample and keep these columns from now on, since Fulu; blocks that are being imported may need them already.
+    /// Answered with [`Reply::Items`].
+    SetCustody(BTreeSet<ColumnIndex>),
     /// Write down everything a restart wants, as before an orderly shutdown: the answer [`Reply::Flushed`] comes after
     /// the [`crate::Output::Store`] that does it.
     Flush,

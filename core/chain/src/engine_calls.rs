@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use engine::{EngineCallId, EngineReply, EngineRequest};
+use engine::{EngineCallId, EngineReply, EngineRequest, PayloadAttributes};
 use types::Root;
 
-use crate::Output;
 use crate::chain::Chain;
+use crate::payload::MergeAsk;
+use crate::terminal::Search;
+use crate::{CommandId, Output};
 
 /// Calls that were not answered yet. Bounded by what they are for: each purpose says how many of its kind there are.
 #[derive(Debug, Default)]
@@ -21,6 +23,20 @@ pub(crate) enum EngineCall {
     /// The blobs of a block that waits for its data; one for each such block, see
     /// [`crate::limits::EXPECTED_BLOCKS_MAX`].
     Blobs { root: Root },
+    /// The payload of a block in import, one for each; or of one that the engine has to be told again.
+    Payload { root: Root },
+    /// The blocks that a merge block builds on, one for each block in import.
+    MergeBlock { root: Root, ask: MergeAsk },
+    /// The head; one at a time.
+    Forkchoice { head: Root },
+    /// The head, and what to build on it ahead of need; one for each state that is advanced.
+    Prepare { parent: Root, attributes: Box<PayloadAttributes> },
+    /// The same for a production, one for each command.
+    Build { command: CommandId },
+    /// The payload of a production, one for each command.
+    GetPayload { command: CommandId },
+    /// The terminal block, one for each command.
+    Terminal(Box<Search>),
 }
 
 impl Chain {
@@ -40,6 +56,13 @@ impl Chain {
         };
         match call {
             EngineCall::Blobs { root } => self.engine_blobs_came(root, reply),
+            EngineCall::Payload { root } => self.payload_answered(root, reply),
+            EngineCall::MergeBlock { root, ask } => self.merge_block_answered(root, ask, reply),
+            EngineCall::Forkchoice { head } => self.forkchoice_answered(head, reply),
+            EngineCall::Prepare { parent, attributes } => self.prepared(parent, *attributes, reply),
+            EngineCall::Build { command } => self.payload_begun(command, reply),
+            EngineCall::GetPayload { command } => self.payload_came(command, reply),
+            EngineCall::Terminal(search) => self.terminal_answered(*search, reply),
         }
     }
 }

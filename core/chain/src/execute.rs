@@ -15,6 +15,7 @@ use transition::{Signatures, TransitionError, process_slots};
 use types::{AttesterSlashing, BeaconState, Checkpoint, Root, SignedBeaconBlock, ValidatorIndex};
 
 use crate::job::FindInvalid;
+use crate::payload::{has_payload, new_payload_of};
 
 /// Blocks to be executed, each the parent of the next.
 #[derive(Debug)]
@@ -113,6 +114,12 @@ fn execute(
         _ => Stopped::Fault(error.to_string()),
     };
     let message = &block.message;
+    let spec = pre_state.spec();
+    if has_payload(spec, message)
+        && let Some(why) = new_payload_of(spec, message).fault()
+    {
+        return Err(Stopped::Invalid(why.to_owned()));
+    }
     let mut state = (**pre_state).clone();
     if state.slot < message.slot {
         process_slots(&mut state, message.slot).map_err(fault)?;

@@ -110,7 +110,8 @@ impl Chain {
     pub(crate) fn head_advanced(&mut self, head: Root, made: AdvancedState) {
         let is_newer = |old: &Arc<BeaconState>| old.slot >= made.state.slot;
         if head == self.head.root && !self.head.advanced.as_ref().is_some_and(is_newer) {
-            self.head.advanced = Some(made.state);
+            self.head.advanced = Some(made.state.clone());
+            self.prepare_payload(&made.state);
             self.published.is_stale = true;
         }
     }
@@ -124,6 +125,7 @@ impl Chain {
         let event = Event::FinalizedCheckpoint { checkpoint: checkpoint.clone(), state: node.state_root };
         let canonical = chain_down_to(&self.fork_choice, &checkpoint.root, &self.ledger.finalized.root);
         let removed = self.fork_choice.prune();
+        self.prune_data();
         self.record_finality(checkpoint, canonical, &removed);
         let store = &self.fork_choice;
         self.states.retain(|root| store.contains(root));
@@ -167,6 +169,7 @@ impl Chain {
         let (blocks_pending, attestations_pending) = self.aside.counts();
         let mut counters = self.counters;
         counters.blocks_pending = blocks_pending as u64;
+        (counters.blocks_without_data, counters.data_bytes_pending) = self.data.counts();
         counters.attestations_pending = attestations_pending as u64;
         counters.states_held = self.states.len() as u64;
         counters.jobs_running = self.work.jobs_running() as u64;

@@ -1,16 +1,17 @@
 //! Blocks on their way into fork choice: what waits, what runs, and what comes of it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use data_availability::Sidecar;
 use fork_choice::{BlockFacts, BlockInvalid, ExecutionStatus, Imported, Origin};
 use types::{BeaconState, Root, SignedBeaconBlock, SszExt, Time};
 
 use crate::chain::Chain;
+use crate::data_gate::SegmentData;
 use crate::execute::{ExecutedBlock, ProposerSignatures, Stopped};
-use crate::limits::{
-    IMPORT_JOBS_MAX, IMPORTS_MAX, INVALID_ROOTS_MAX, RECENT_BLOCKS_MAX, SEGMENT_CHUNK, SEGMENTS_MAX,
-};
+use crate::limits::{IMPORT_JOBS_MAX, IMPORTS_MAX, INVALID_ROOTS_MAX, RECENT_BLOCKS_MAX, SEGMENTS_MAX};
+use crate::payload::{Decision, Held};
 use crate::states::{Rank, StateKey};
 use crate::work::Purpose;
 use crate::{
@@ -24,9 +25,18 @@ pub(crate) struct Imports {
     waiting: VecDeque<Import>,
     /// Blocks between their rules and their import.
     in_flight: BTreeSet<Root>,
-    invalid: BTreeSet<Root>,
+    invalid: BTreeMap<Root, Fault>,
     /// The same, oldest first.
     invalid_order: VecDeque<Root>,
+}
+
+/// Which rules an invalid block breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Those that everybody can check: whoever sent the block is to blame.
+    Consensus,
+    /// Those that only an engine can: who follows the chain optimistically may send the block in good faith.
+    Payload,
 }
 
 /// Blocks to be imported, each the parent of the next.
@@ -39,6 +49,7 @@ pub(crate) struct Import {
     /// The place of the first of `blocks` in the segment that was given.
     at: usize,
     imported: usize,
+    pub(crate) data: SegmentData,
 }
 
 /// Who waits for an import.
@@ -61,7 +72,26 @@ impl Import {
             proposer_signatures: ProposerSignatures::Verified,
             at: 0,
             imported: 0,
+            data: SegmentData::default(),
         }
+    }
+
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// The place of the first block in the segment that was given.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    pub fn blocks(&self) -> impl Iterator<Item = &(Root, Arc<SignedBeaconBlock>)> {
+        self.blocks.iter()
+    }
+
+    /// The block that is next.
+    pub fn first(&self) -> Option<&(Root, Arc<SignedBeaconBlock>)> {
+        self.blocks.front()
     }
 
     /// True for blocks of sync or of an earlier run.
@@ -72,7 +102,12 @@ impl Import {
 
 impl Imports {
     pub fn is_invalid(&self, root: &Root) -> bool {
-        self.invalid.contains(root)
+        self.invalid.contains_key(root)
+    }
+
+    /// Which rules a block, or one that it builds on, was found to break.
+    pub fn fault_of(&self, root: &Root) -> Option<Fault> {
+        self.invalid.get(root).copied()
     }
 
     pub fn is_in_flight(&self, root: &Root) -> bool {
@@ -87,8 +122,8 @@ impl Imports {
         self.in_flight.remove(root);
     }
 
-    fn mark_invalid(&mut self, root: Root) {
-        if self.invalid.insert(root) {
+    fn mark_invalid(&mut self, root: Root, fault: Fault) {
+        if self.invalid.insert(root, fault).is_none() {
             self.invalid_order.push_back(root);
         }
         if self.invalid_order.len() > INVALID_ROOTS_MAX
@@ -105,7 +140,12 @@ impl Imports {
 
 impl Chain {
     /// Takes the blocks of sync, after the checks that need no state.
-    pub(crate) fn take_segment(&mut self, id: SegmentId, blocks: Vec<Arc<SignedBeaconBlock>>) {
+    pub(crate) fn take_segment(
+        &mut self,
+        id: SegmentId,
+        blocks: Vec<Arc<SignedBeaconBlock>>,
+        sidecars: Vec<Sidecar>,
+    ) {
         let given = blocks.len();
         match self.check_segment(blocks) {
             Ok(blocks) if blocks.is_empty() => {
@@ -118,6 +158,7 @@ impl Chain {
                 arrived: self.now,
                 proposer_signatures: ProposerSignatures::Unverified,
                 imported: 0,
+                data: SegmentData::of(sidecars),
             }),
             Err(outcome) => self.end_import(Source::Segment(id), outcome),
         }
@@ -146,8 +187,15 @@ impl Chain {
                 new.clear();
                 continue;
             }
-            if self.imports.is_invalid(&root) || self.imports.is_invalid(&message.parent_root) {
-                return Err(invalid("the block, or its parent, was found invalid before"));
+            match self.imports.fault_of(&root).or(self.imports.fault_of(&message.parent_root)) {
+                None => {}
+                Some(Fault::Payload) => {
+                    let why = "the payload of a block, or of its parent, was found invalid before";
+                    return Err(SegmentOutcome::Failed(why.to_owned()));
+                }
+                Some(Fault::Consensus) => {
+                    return Err(invalid("the block, or its parent, was found invalid before"));
+                }
             }
             if message.slot > self.slot {
                 return Err(invalid("the block is of a future slot"));
@@ -161,7 +209,7 @@ impl Chain {
     pub(crate) fn import(&mut self, import: Import) {
         let is_full = match import.is_segment() {
             true => self.imports.segments() >= SEGMENTS_MAX,
-            false => self.imports.waiting.len() >= IMPORTS_MAX + SEGMENTS_MAX,
+            false => self.imports.waiting.len() + self.work.payloads.held() >= IMPORTS_MAX + SEGMENTS_MAX,
         };
         if is_full {
             self.counters.overflows += 1;
@@ -175,7 +223,7 @@ impl Chain {
         let mut later = VecDeque::new();
         let (segments, blocks): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.imports.waiting).into_iter().partition(Import::is_segment);
-        let mut is_segment_stuck = self.work.is_segment_running();
+        let mut is_segment_stuck = self.work.is_segment_running() || self.work.payloads.holds_segment();
         for import in blocks.into_iter().chain(segments) {
             let is_segment = import.is_segment();
             let has_room = self.work.imports_running() < IMPORT_JOBS_MAX && !(is_segment && is_segment_stuck);
@@ -196,7 +244,10 @@ impl Chain {
     fn try_import(&mut self, mut import: Import) -> Option<Import> {
         while import.blocks.front().is_some_and(|(root, _)| self.fork_choice.contains(root)) {
             let landed = import.blocks.pop_front();
-            landed.iter().for_each(|(root, _)| self.imports.land(root));
+            landed.iter().for_each(|(root, _)| {
+                self.imports.land(root);
+                import.data.advance(root);
+            });
             import.at += 1;
         }
         let Some((_, first)) = import.blocks.front() else {
@@ -205,13 +256,17 @@ impl Chain {
             return None;
         };
         let parent = first.message.parent_root;
-        if self.imports.is_in_flight(&parent) && !self.fork_choice.contains(&parent) {
+        // A parent that waits for its data may wait for long, and comes again with its data to those who ask for it.
+        let is_coming = self.imports.is_in_flight(&parent) && !self.data.is_held(&parent);
+        if is_coming && !self.fork_choice.contains(&parent) {
             return Some(import);
         }
         if let Err(invalid) = self.fork_choice.may_import(first.message.slot, &parent) {
             self.cannot_import(import, invalid);
             return None;
         }
+        let import = self.pass_data_gate(import)?;
+        let (_, first) = import.first()?;
         let Some(pre_state) = self.pre_state(&parent, &first.message) else {
             if self.want_state(StateKey::Post(parent)) {
                 return Some(import);
@@ -219,10 +274,14 @@ impl Chain {
             self.import_failed(import, "the parent's state is not available".to_owned());
             return None;
         };
-        let chunk = import.blocks.len().min(SEGMENT_CHUNK);
+        let chunk = import.blocks.len().min(if import.is_segment() { import.data.ready().max(1) } else { 1 });
+        let blocks: Vec<_> = import.blocks.iter().take(chunk).cloned().collect();
+        if import.source != Source::Journal {
+            self.ask_about_payloads(&blocks);
+        }
         let job = ExecuteBlocks {
             pre_state,
-            blocks: import.blocks.iter().take(chunk).cloned().collect(),
+            blocks,
             proposer_signatures: import.proposer_signatures,
             seed: self.job_seed(),
         };
@@ -250,6 +309,9 @@ impl Chain {
             BlockInvalid::ParentUnknown | BlockInvalid::StoreFull => {
                 self.import_failed(import, invalid.to_string())
             }
+            BlockInvalid::ParentInvalidated => {
+                self.found_invalid(import, invalid.to_string(), Fault::Payload)
+            }
             _ => {
                 self.land_all(&import);
                 self.end_import(
@@ -261,7 +323,10 @@ impl Chain {
     }
 
     fn land_all(&mut self, import: &Import) {
-        import.blocks.iter().for_each(|(root, _)| self.imports.land(root));
+        for (root, _) in &import.blocks {
+            self.imports.land(root);
+            self.work.payloads.forget(root);
+        }
     }
 
     /// Ends an import for which nobody is to blame.
@@ -282,7 +347,21 @@ impl Chain {
         }
     }
 
+    /// Ends a segment.
+    pub(crate) fn end_segment(&mut self, import: Import, outcome: SegmentOutcome) {
+        self.land_all(&import);
+        self.end_import(import.source, outcome);
+    }
+
+    /// Puts an import back at the front of the line.
+    pub(crate) fn resume(&mut self, import: Import) {
+        self.imports.waiting.push_front(import);
+    }
+
     fn end_import(&mut self, source: Source, outcome: SegmentOutcome) {
+        if matches!(source, Source::Segment(_)) {
+            self.data.of_segment.clear();
+        }
         match (source, outcome) {
             (Source::Segment(id), outcome) => self.outputs.push_back(Output::SegmentDone(id, outcome)),
             (Source::Command(id), SegmentOutcome::Imported { .. }) => {
@@ -309,21 +388,55 @@ impl Chain {
         }
     }
 
-    /// Takes in what an import job found, and goes on with the rest of the segment.
-    pub(crate) fn executed(&mut self, mut import: Import, executed: Executed) {
-        for block in executed.valid {
+    /// Takes in what an import job found.
+    pub(crate) fn executed(&mut self, import: Import, executed: Executed) {
+        self.enter_executed(Held { import, valid: executed.valid.into(), stopped: executed.stopped });
+    }
+
+    /// Enters executed blocks as far as the engine has spoken, and goes on with the rest of the segment.
+    pub(crate) fn enter_executed(&mut self, mut held: Held) {
+        while let Some(block) = held.valid.front() {
+            let decision = match self.fork_choice.contains(&block.root) {
+                true => Decision::Enter(ExecutionStatus::Irrelevant),
+                false => self.decide(block, held.import.source),
+            };
+            let status = match decision {
+                Decision::Enter(status) => status,
+                Decision::Wait => {
+                    self.hold(held);
+                    return self.settle();
+                }
+                Decision::GiveUp(why) => {
+                    self.settle();
+                    return self.import_failed(held.import, why);
+                }
+                Decision::Invalid { why, latest_valid_hash } => {
+                    let (root, parent) = (block.root, block.block.message.parent_root);
+                    let gone = self.fork_choice.on_invalid_payload_upon(&parent, latest_valid_hash);
+                    self.invalidated(&root, gone);
+                    self.settle();
+                    return self.found_invalid(held.import, why, Fault::Payload);
+                }
+            };
+            let Some(block) = held.valid.pop_front() else { break };
             let root = block.root;
-            if let Err(invalid) = self.enter(block, import.arrived) {
+            if let Err(invalid) = self.enter(block, status, held.import.arrived) {
                 self.settle();
-                return self.cannot_import(import, invalid);
+                return self.cannot_import(held.import, invalid);
             }
-            import.blocks.pop_front();
-            import.at += 1;
-            import.imported += 1;
+            held.import.blocks.pop_front();
+            held.import.data.advance(&root);
+            held.import.at += 1;
+            held.import.imported += 1;
             self.imports.land(&root);
+            self.work.payloads.forget(&root);
         }
         self.settle();
-        match executed.stopped {
+        self.end_chunk(held.import, held.stopped);
+    }
+
+    fn end_chunk(&mut self, import: Import, stopped: Option<Stopped>) {
+        match stopped {
             None if import.blocks.is_empty() => {
                 let count = import.imported;
                 self.end_import(import.source, SegmentOutcome::Imported { count });
@@ -333,28 +446,38 @@ impl Chain {
                 self.fault(format!("a block cannot be executed: {why}"));
                 self.import_failed(import, why);
             }
-            Some(Stopped::Invalid(why)) => self.found_invalid(import, why),
+            Some(Stopped::Invalid(why)) => self.found_invalid(import, why, Fault::Consensus),
         }
     }
 
-    fn found_invalid(&mut self, import: Import, why: String) {
+    fn found_invalid(&mut self, import: Import, why: String, fault: Fault) {
         self.land_all(&import);
         self.counters.blocks_invalid += 1;
         let (at, root) = (import.at, import.blocks[0].0);
         let mut descendants = vec![root];
         while let Some(root) = descendants.pop() {
-            self.imports.mark_invalid(root);
+            self.imports.mark_invalid(root, fault);
+            self.forget_data(&root);
             // They were judged when they were put aside.
             descendants.extend(self.aside.orphans_of(&root).into_iter().map(|(orphan, _)| orphan));
             for vote in self.aside.votes_for(&root) {
                 self.judge(&vote, crate::Verdict::reject("block being voted for failed validation"));
             }
         }
-        self.end_import(import.source, SegmentOutcome::Invalid { at, root, why });
+        let outcome = match fault {
+            Fault::Consensus => SegmentOutcome::Invalid { at, root, why },
+            Fault::Payload => SegmentOutcome::Failed(format!("block {root}: {why}")),
+        };
+        self.end_import(import.source, outcome);
     }
 
     /// Puts a valid block into fork choice, memory and storage, and takes up what waited for it.
-    fn enter(&mut self, executed: ExecutedBlock, arrived: Time) -> Result<(), BlockInvalid> {
+    fn enter(
+        &mut self,
+        executed: ExecutedBlock,
+        execution: ExecutionStatus,
+        arrived: Time,
+    ) -> Result<(), BlockInvalid> {
         let ExecutedBlock { root, block, state, .. } = &executed;
         let message = &block.message;
         let facts = BlockFacts {
@@ -368,7 +491,7 @@ impl Chain {
             unrealized_justified: executed.unrealized_justified.clone(),
             unrealized_finalized: executed.unrealized_finalized.clone(),
             arrived,
-            execution: ExecutionStatus::Irrelevant,
+            execution,
         };
         if self.fork_choice.on_block(&facts)? == Imported::AlreadyKnown {
             return Ok(());
@@ -385,7 +508,9 @@ impl Chain {
         self.keep_state(*root, state.clone());
         self.keep_block(*root, block.clone());
         self.record_block(*root, block, state);
+        self.record_data(*root, message.slot);
         self.counters.blocks_imported += 1;
+        self.counters.blocks_optimistic += u64::from(execution.is_optimistic());
         self.outputs.push_back(Output::Event(Event::Block { slot: message.slot, block: *root }));
         self.published.is_stale = true;
         self.published.is_fork_choice_stale = true;
@@ -393,6 +518,9 @@ impl Chain {
             self.take(incoming);
         }
         for (_, incoming) in self.aside.orphans_of(root) {
+            self.take(incoming);
+        }
+        for incoming in self.data.checks.orphans_of(root) {
             self.take(incoming);
         }
         Ok(())

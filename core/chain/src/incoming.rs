@@ -7,6 +7,7 @@ use crate::gossip::{
     CheckedAggregate, CheckedAttestation, CheckedAttesterSlashing, CheckedBlock, CheckedBlsChange,
     CheckedContribution, CheckedProposerSlashing, CheckedSyncMessage, CheckedVoluntaryExit,
 };
+use crate::sidecars::SidecarFacts;
 use crate::{CommandId, GossipId, GossipMessage, Why};
 
 /// A message, and who waits to hear what becomes of it.
@@ -51,9 +52,20 @@ pub(crate) struct Candidate {
 /// What the rules found out.
 #[derive(Clone, Debug)]
 pub(crate) enum Facts {
-    Block { checked: CheckedBlock, root: Root },
-    Attestation { checked: CheckedAttestation, shuffling: Option<Root> },
-    Aggregate { checked: CheckedAggregate, shuffling: Option<Root> },
+    Block {
+        checked: CheckedBlock,
+        root: Root,
+    },
+    /// Its proofs are verified after its header's signature.
+    Sidecar(SidecarFacts),
+    Attestation {
+        checked: CheckedAttestation,
+        shuffling: Option<Root>,
+    },
+    Aggregate {
+        checked: CheckedAggregate,
+        shuffling: Option<Root>,
+    },
     SyncMessage(CheckedSyncMessage),
     Contribution(CheckedContribution),
     BlsChange(CheckedBlsChange),

@@ -5,15 +5,17 @@
 use std::sync::Arc;
 
 use crypto::{SignatureSet, find_invalid};
+use data_availability::{Recovery, Sidecar};
 use fork_choice::JustifiedBalances;
 use transition::accessors::{get_current_epoch, get_total_active_balance};
 use transition::predicates::is_active_validator;
 use transition::{Signatures, ValidateResult, process_slots, state_transition};
 use types::{BeaconState, Checkpoint, SignedBeaconBlock, Slot};
 
-use crate::Produced;
 pub use crate::build::BuildBlock;
+pub use crate::data_jobs::{MakeSidecars, VerifySidecars};
 pub use crate::execute::{ExecuteBlocks, Executed};
+use crate::{Produced, Why};
 
 /// Which job to run first: the one with the smaller priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +45,12 @@ pub enum Job {
     ReplayStates(ReplayStates),
     /// Builds a block.
     BuildBlock(Box<BuildBlock>),
+    /// Verifies blobs and columns.
+    VerifySidecars(VerifySidecars),
+    /// Makes sidecars of blobs.
+    MakeSidecars(MakeSidecars),
+    /// Makes columns of others.
+    RecoverColumns(Recovery),
 }
 
 /// What came of a job.
@@ -56,6 +64,10 @@ pub enum JobResult {
     State(Result<AdvancedState, String>),
     /// Of [`Job::BuildBlock`], or why there is no block.
     Built(Result<Box<Produced>, String>),
+    /// Of [`Job::VerifySidecars`]: the places of the invalid ones, ascending, each with the rule that it broke.
+    InvalidSidecars(Vec<(usize, Why)>),
+    /// Of [`Job::MakeSidecars`] and [`Job::RecoverColumns`], or why there are none.
+    Sidecars(Result<Vec<Sidecar>, String>),
     /// The job panicked, with this text: a fault of ours, whatever the job was about.
     Panicked(String),
 }
@@ -109,7 +121,10 @@ impl Job {
             Self::ExecuteBlocks(job) => JobResult::Executed(job.run(find_invalid)),
             Self::AdvanceState(job) => JobResult::State(job.run()),
             Self::ReplayStates(job) => JobResult::State(job.run()),
-            Self::BuildBlock(job) => JobResult::Built(job.run().map(|block| Box::new(block.into()))),
+            Self::BuildBlock(job) => JobResult::Built(job.run().map(Box::new)),
+            Self::VerifySidecars(job) => JobResult::InvalidSidecars(job.run()),
+            Self::MakeSidecars(job) => JobResult::Sidecars(job.run()),
+            Self::RecoverColumns(job) => JobResult::Sidecars(recovered(&job)),
         }
     }
 
@@ -121,6 +136,9 @@ impl Job {
             Self::AdvanceState(_) => "advance_state",
             Self::ReplayStates(_) => "replay_states",
             Self::BuildBlock(_) => "build_block",
+            Self::VerifySidecars(_) => "verify_sidecars",
+            Self::MakeSidecars(_) => "make_sidecars",
+            Self::RecoverColumns(_) => "recover_columns",
         }
     }
 }
@@ -175,6 +193,11 @@ pub(crate) fn replay(
             .map_err(|error| format!("slot {}: {error}", block.message.slot))?;
     }
     Ok(state)
+}
+
+fn recovered(recovery: &Recovery) -> Result<Vec<Sidecar>, String> {
+    let columns = recovery.run().map_err(|error| error.to_string())?;
+    Ok(columns.into_iter().map(Arc::new).map(Sidecar::Column).collect())
 }
 
 /// The balances of a justified checkpoint's state.

@@ -69,7 +69,8 @@ impl Chain {
         if parent.is_none_or(|parent| parent.slot.epoch(self.spec) < epoch) {
             self.record_state(root, state);
         }
-        let is_small = self.ledger.snapshot_bytes <= SNAPSHOT_EVERY_BLOCK_BYTES;
+        let small = self.config.snapshot_every_block_bytes.unwrap_or(SNAPSHOT_EVERY_BLOCK_BYTES);
+        let is_small = self.ledger.snapshot_bytes <= small;
         if is_small || self.current_epoch() > self.ledger.snapshot_epoch {
             self.ledger.wants_snapshot = true;
         }

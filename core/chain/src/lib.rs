@@ -20,12 +20,16 @@
 mod accepting;
 mod aside;
 mod build;
+mod building;
 mod chain;
 mod checking;
 mod command;
 mod data;
+mod data_gate;
+mod data_jobs;
 mod duties;
 mod engine_calls;
+mod engine_head;
 mod eth1;
 mod event;
 mod execute;
@@ -38,13 +42,17 @@ mod job;
 mod ledger;
 pub mod limits;
 mod liveness;
+mod making;
 mod operations;
 mod output;
+mod payload;
 mod production;
 mod publishing;
+mod sidecars;
 mod start;
 mod states;
 mod store;
+mod terminal;
 mod view;
 mod work;
 
@@ -55,8 +63,8 @@ pub use duties::{AttesterDuty, Duties, ProposerDuty, ViewError};
 pub use event::Event;
 pub use input::{CommandId, GossipId, GossipMessage, Input, JobId, LoadId, SegmentId, SidecarsId};
 pub use job::{
-    AdvanceState, AdvancedState, BuildBlock, ExecuteBlocks, Executed, FindInvalid, Job, JobResult, Priority,
-    ReplayStates, VerifySignatures,
+    AdvanceState, AdvancedState, BuildBlock, ExecuteBlocks, Executed, FindInvalid, Job, JobResult,
+    MakeSidecars, Priority, ReplayStates, VerifySidecars, VerifySignatures,
 };
 pub use liveness::Liveness;
 pub use output::{Output, SegmentOutcome, SidecarsOutcome, Want, WantReason};

@@ -64,6 +64,28 @@ pub const BOUNDARY_EPOCHS: u64 = 4;
 /// Checkpoint states (advanced to the start of their epoch) in memory. When there are more, the oldest goes.
 pub const CHECKPOINT_STATES_MAX: usize = 8;
 
+/// Validators whose fee recipient is known. Further ones get the node's.
+pub const PROPOSERS_MAX: usize = 1 << 16;
+
+/// Epochs after which a fee recipient is forgotten that was not named again.
+pub const PROPOSER_EPOCHS: u64 = 3;
+
+/// Blocks that the search for the terminal block goes back, before it is given up for this production.
+pub const TERMINAL_SEARCH_MAX: usize = 256;
+
+/// How often the engine is asked about the payload of a block before the block is dropped; sync finds it again. With the
+/// waits between, that is about a minute.
+pub const ENGINE_TRIES_MAX: u32 = 16;
+
+/// The same for blocks of sync, which tries again by itself.
+pub const ENGINE_TRIES_OF_SEGMENT_MAX: u32 = 3;
+
+/// How long the first wait for an engine that does not answer is; each is twice the one before, in milliseconds.
+pub const ENGINE_RETRY_MS: u64 = 250;
+
+/// How long such a wait is at most, in milliseconds.
+pub const ENGINE_RETRY_MAX_MS: u64 = 4000;
+
 /// States that are being loaded or replayed. A request for a further one fails.
 pub const LOADS_MAX: usize = 8;
 
@@ -76,6 +98,28 @@ pub const RECENT_BLOCKS_MAX: usize = 256;
 /// Blocks whose sidecars stay in memory for readers until storage has them; when there are more, those of the lowest
 /// slots go.
 pub const RECENT_SIDECARS_BLOCKS_MAX: usize = 64;
+
+/// The bytes of those sidecars; the same rule.
+pub const RECENT_SIDECARS_BYTES_MAX: usize = 256 << 20;
+
+/// Sidecars in one verification job of those that came by gossip; a batch of this size goes at once.
+pub const SIDECARS_BATCH_MAX: usize = 128;
+
+/// How long the first sidecar of a batch waits for others, in milliseconds.
+pub const SIDECARS_BATCH_WAIT_MS: u64 = 10;
+
+/// Gossip sidecars whose signatures or proofs are being verified. Further ones are ignored, and asked of peers later.
+pub const SIDECARS_VERIFYING_MAX: usize = 1024;
+
+/// Gossip sidecars whose block's parent is not known. When there are more, the one that came first goes.
+pub const ORPHAN_SIDECARS_MAX: usize = 128;
+
+/// Gossip sidecars that wait for the start of their slot. Later ones are dropped.
+pub const EARLY_SIDECARS_MAX: usize = 128;
+
+/// Headers whose signatures are known to be valid. When there are more, the one of the lowest slot is forgotten, and
+/// verified again where it is needed.
+pub const VERIFIED_HEADERS_MAX: usize = 256;
 
 /// Blocks whose data is expected. When there are more, the one of the lowest slot goes: it may be looked up again.
 pub const EXPECTED_BLOCKS_MAX: usize = 128;

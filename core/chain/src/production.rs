@@ -1,7 +1,11 @@
 //! Building blocks for validators.
 
+use std::sync::Arc;
+
+use engine::BuiltPayload;
 use transition::accessors::committee_cache;
-use types::{BlsSignature, Root, Slot, ValidatorIndex};
+use transition::block::is_merge_transition_complete;
+use types::{BeaconState, BlsSignature, ForkName, Root, Slot, ValidatorIndex};
 
 use crate::chain::Chain;
 use crate::limits::COMMANDS_MAX;
@@ -18,6 +22,14 @@ pub(crate) struct Wish {
     pub graffiti: Root,
 }
 
+/// What a block is built on.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    /// The parent's post-state, perhaps advanced towards the block's slot; of the slot's epoch where there is a payload.
+    pub state: Arc<BeaconState>,
+    pub parent_root: Root,
+}
+
 impl Chain {
     /// Starts to build a block.
     pub(crate) fn produce(&mut self, id: CommandId, wish: Wish) {
@@ -26,24 +38,73 @@ impl Chain {
         }
         self.commands.insert(id, OpenCommand::Production);
         let parent_root = self.parent_for(wish.slot);
-        let state = match parent_root == self.head.root {
-            true => {
-                let advanced = self.head.advanced.as_ref().filter(|state| state.slot <= wish.slot);
-                Some(advanced.unwrap_or(&self.head.state).clone())
-            }
-            false => self.states.get(&parent_root).cloned(),
+        self.produce_on(id, wish, parent_root);
+    }
+
+    /// Builds on the head after all, since the engine does not build on the head's parent.
+    pub(crate) fn produce_on_head(&mut self, id: CommandId) {
+        if let Some(production) = self.work.building.productions.remove(&id) {
+            self.produce_on(id, production.wish, self.head.root);
+        }
+    }
+
+    fn produce_on(&mut self, id: CommandId, wish: Wish, parent_root: Root) {
+        let fork = self.spec.fork_name_at_slot(wish.slot);
+        let state = self.state_to_build_on(&parent_root, wish.slot);
+        let epoch = wish.slot.epoch(self.spec);
+        // What a payload is built of follows from the epoch of its slot.
+        let is_usable =
+            |state: &BeaconState| fork < ForkName::Bellatrix || state.slot.epoch(self.spec) == epoch;
+        let key = match &state {
+            Some(state) if is_usable(state) => None,
+            Some(_) => Some(StateKey::Checkpoint(epoch, parent_root)),
+            None => Some(StateKey::Post(parent_root)),
         };
-        let Some(state) = state else {
-            if let Err(parked) =
-                self.park(StateKey::Post(parent_root), Parked::Production(id, Box::new(wish)))
-            {
+        let (Some(state), None) = (state, key) else {
+            let key = key.unwrap_or(StateKey::Post(parent_root));
+            if let Err(parked) = self.park(key, Parked::Production(id, Box::new(wish))) {
                 self.unavailable(parked);
             }
             return;
         };
+        let ground = Ground { state, parent_root };
+        if fork < ForkName::Bellatrix {
+            return self.build_block(id, wish, ground, None);
+        }
+        if fork == ForkName::Bellatrix && !is_merge_transition_complete(&ground.state) {
+            return self.produce_before_merge(id, wish, ground);
+        }
+        if self.fork_choice.is_optimistic(&parent_root) {
+            let why = "the node is optimistic: no execution engine has executed the head's payload yet";
+            return self.built(id, Err(why.to_owned()));
+        }
+        match self.forkchoice_state(&parent_root) {
+            Some(forkchoice) => self.produce_payload(id, wish, ground, forkchoice),
+            None => self.built(id, Err("the block to build on has no payload".to_owned())),
+        }
+    }
+
+    /// The newest state at hand of a block that is not after a slot.
+    fn state_to_build_on(&self, parent_root: &Root, slot: Slot) -> Option<Arc<BeaconState>> {
+        let of_head = [self.head.advanced.as_ref(), Some(&self.head.state)];
+        let of_head = of_head.into_iter().flatten().filter(|_| *parent_root == self.head.root);
+        let post = self.states.get(parent_root);
+        let advanced = self.states.checkpoint(slot.epoch(self.spec), parent_root);
+        let all = of_head.chain(post).chain(advanced).filter(|state| state.slot <= slot);
+        all.max_by_key(|state| state.slot).cloned()
+    }
+
+    /// Starts the job that builds a block.
+    pub(crate) fn build_block(
+        &mut self,
+        id: CommandId,
+        wish: Wish,
+        ground: Ground,
+        payload: Option<Box<BuiltPayload>>,
+    ) {
         let job = BuildBlock {
-            state,
-            parent_root,
+            state: ground.state,
+            parent_root: ground.parent_root,
             slot: wish.slot,
             randao_reveal: wish.randao_reveal,
             graffiti: wish.graffiti,
@@ -51,6 +112,7 @@ impl Chain {
             sync_votes: self.pools.sync_votes.clone(),
             operations: self.pools.operations.clone(),
             eth1: self.pools.eth1.clone(),
+            payload,
         };
         self.start(Purpose::Build(id), Priority::Production, Job::BuildBlock(Box::new(job)));
     }
@@ -88,6 +150,7 @@ impl Chain {
     /// Answers with the block, or with why there is none.
     pub(crate) fn built(&mut self, id: CommandId, result: Result<Box<Produced>, String>) {
         self.commands.remove(&id);
+        self.work.building.productions.remove(&id);
         self.outputs.push_back(Output::Reply(id, Reply::Produced(result)));
     }
 }

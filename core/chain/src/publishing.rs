@@ -10,7 +10,7 @@ use crate::chain::Chain;
 use crate::gossip::{compute_subnet_for_attestation, compute_subnets_for_sync_committee};
 use crate::incoming::{Incoming, Origin};
 use crate::limits::{COMMAND_ITEMS_MAX, COMMANDS_MAX};
-use crate::{Command, CommandId, GossipMessage, ItemFailure, Output, PublishOutcome, Reply};
+use crate::{Command, CommandId, GossipMessage, ItemFailure, Output, Reply};
 
 /// A command that was not answered yet.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Chain {
         let busy = (self.commands.len() >= COMMANDS_MAX).then_some("too many commands are under way");
         let messages: Vec<(usize, GossipMessage)> = match command {
             Command::PublishBlock(published) => {
-                return self.publish_block(id, GossipMessage::Block(published.block), busy);
+                return self.publish_block(id, published, busy);
             }
             Command::PublishSyncMessages(messages) => return self.publish_sync_messages(id, messages, busy),
             Command::PublishAttestations(items) => {
@@ -46,22 +46,16 @@ impl Chain {
             Command::SubmitVoluntaryExit(exit) => vec![(0, GossipMessage::VoluntaryExit(exit))],
             Command::SubmitProposerSlashing(slashing) => vec![(0, GossipMessage::ProposerSlashing(slashing))],
             Command::SubmitAttesterSlashing(slashing) => vec![(0, GossipMessage::AttesterSlashing(slashing))],
-            Command::ProduceBlock { .. } | Command::PrepareBeaconProposer(_) | Command::Flush => {
+            Command::ProduceBlock { .. }
+            | Command::PrepareBeaconProposer(_)
+            | Command::SetCustody(_)
+            | Command::Flush => {
                 unreachable!("they publish nothing")
             }
         };
         let refusal =
             busy.or((messages.len() > COMMAND_ITEMS_MAX).then_some("too many items in one request"));
         self.publish_items(id, messages, refusal);
-    }
-
-    fn publish_block(&mut self, id: CommandId, message: GossipMessage, refusal: Option<&str>) {
-        if let Some(why) = refusal {
-            let outcome = PublishOutcome::Invalid(why.to_owned());
-            return self.outputs.push_back(Output::Reply(id, Reply::Block(outcome)));
-        }
-        self.commands.insert(id, OpenCommand::Block);
-        self.take(Incoming { origin: Origin::Command(id, 0), message, arrived: self.now });
     }
 
     fn publish_items(&mut self, id: CommandId, messages: Vec<(usize, GossipMessage)>, refusal: Option<&str>) {

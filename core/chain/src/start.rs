@@ -27,6 +27,9 @@ pub struct ChainConfig {
     pub seed: [u8; 32],
     /// Every how many epochs a finalized state is kept in storage for good; zero keeps none but the newest.
     pub archive_every_epochs: u64,
+    /// The size of a snapshot above which it is written once an epoch and not with every block, in bytes; none for
+    /// [`crate::limits::SNAPSHOT_EVERY_BLOCK_BYTES`].
+    pub snapshot_every_block_bytes: Option<usize>,
     /// The columns that this node samples and keeps, since Fulu.
     pub custody: BTreeSet<data_availability::ColumnIndex>,
     /// Who gets the fees of blocks whose proposer named nobody.
@@ -215,7 +218,7 @@ impl Chain {
         let genesis = GenesisInfo {
             time: fork_choice.genesis_time(),
             validators_root: state.genesis_validators_root,
-            fork_version: spec.fork_version(types::ForkName::Phase0),
+            fork_version: spec.fork_version(ForkName::Phase0),
         };
         let head = head_of(&fork_choice, root, state.clone());
         let view = View {

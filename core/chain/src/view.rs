@@ -130,6 +130,8 @@ pub struct Counters {
     pub blocks_optimistic: u64,
     /// Blocks found invalid, by the state transition or by an engine.
     pub blocks_invalid: u64,
+    /// Times that the engine had no answer.
+    pub engine_failures: u64,
     /// Imported blocks that an engine found invalid afterwards.
     pub payloads_invalid: u64,
     /// Gossip messages accepted.
@@ -148,6 +150,10 @@ pub struct Counters {
     pub faults: u64,
     /// Blocks that wait for their parent or slot, now.
     pub blocks_pending: u64,
+    /// Blocks that wait for their blobs or columns, now.
+    pub blocks_without_data: u64,
+    /// Bytes of blobs and columns of blocks that are not imported, now.
+    pub data_bytes_pending: u64,
     /// Attestations that wait for their block or slot, now.
     pub attestations_pending: u64,
     /// States in memory, now.

@@ -1,16 +1,22 @@
 //! Jobs, loads and the batch of votes that waits for its job: what is under way outside of the writer's thread.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use types::{Checkpoint, Root, Slot, Time};
+use types::{Checkpoint, Root, SignedBeaconBlock, Slot, Time};
 
+use crate::building::Building;
 use crate::chain::Chain;
+use crate::data_gate::SegmentCheck;
 use crate::engine_calls::EngineCalls;
+use crate::engine_head::Told;
 use crate::import::Import;
 use crate::incoming::{Candidate, Incoming};
 use crate::job::{AdvanceState, ReplayStates, VerifySignatures};
 use crate::limits::{BATCH_MAX, BATCH_WAIT_MS, LOADS_MAX, PARKED_MAX, VERIFYING_MAX};
+use crate::payload::Payloads;
 use crate::production::Wish;
+use crate::sidecars::Checking;
 use crate::states::StateKey;
 use crate::{
     AdvancedState, CommandId, Job, JobId, JobResult, LoadId, LoadKey, Loaded, Output, Priority, Verdict,
@@ -28,6 +34,9 @@ pub(crate) struct Work {
     /// What waits for them.
     parked: Vec<(StateKey, Parked)>,
     pub(crate) engine: EngineCalls,
+    pub(crate) payloads: Payloads,
+    pub(crate) told: Told,
+    pub(crate) building: Building,
     batch: Vec<Candidate>,
     batch_since: Time,
     /// Messages whose signatures are being verified.
@@ -49,6 +58,14 @@ pub(crate) enum Purpose {
         slot: Slot,
     },
     Build(CommandId),
+    /// Proofs of sidecars that came by gossip, or that peers were asked for.
+    Sidecars(Vec<Checking>),
+    /// Proofs of the data of a segment.
+    SegmentSidecars(Box<SegmentCheck>),
+    /// The sidecars of a block of the API.
+    OwnSidecars(CommandId, Arc<SignedBeaconBlock>),
+    /// Sidecars of a block that waits for them.
+    MadeSidecars(Root),
 }
 
 /// What waits for a state.
@@ -73,7 +90,11 @@ impl Work {
     }
 
     pub fn is_segment_running(&self) -> bool {
-        self.jobs.values().any(|purpose| matches!(purpose, Purpose::Import(import) if import.is_segment()))
+        self.jobs.values().any(|purpose| match purpose {
+            Purpose::Import(import) => import.is_segment(),
+            Purpose::SegmentSidecars(_) => true,
+            _ => false,
+        })
     }
 
     pub fn is_advancing(&self, head: Root, slot: Slot) -> bool {
@@ -132,6 +153,7 @@ impl Chain {
             (Purpose::Advance { .. }, _) => {}
             (Purpose::Build(command), JobResult::Built(result)) => self.built(command, result),
             (Purpose::Build(command), _) => self.built(command, Err("building the block failed".to_owned())),
+            (purpose, result) => self.data_job_done(purpose, result),
         }
     }
 
@@ -267,10 +289,7 @@ impl Chain {
         };
         match loaded {
             Loaded::State(mut found) => {
-                std::sync::Arc::make_mut(&mut found.state)
-                    .context
-                    .caches
-                    .share_keys_of(&self.head.state.context.caches);
+                Arc::make_mut(&mut found.state).context.caches.share_keys_of(&self.head.state.context.caches);
                 if found.blocks.is_empty() {
                     return self.state_came(root, AdvancedState { state: found.state, balances: None });
                 }

@@ -1,15 +1,19 @@
 //! A chain with everything that a shell gives it, done at once: jobs run inline, the disk is a few maps.
 
+pub mod engine;
+
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ::engine::BlobsBundle;
 use chain::{
     Chain, ChainConfig, Command, CommandId, Event, GossipId, GossipMessage, Input, LoadKey, Loaded,
-    LoadedState, Output, Reply, SegmentId, SegmentOutcome, Start, StoreBatch, StoreOp, StoredStart, Verdict,
-    Want,
+    LoadedState, Output, PublishedBlock, Reply, SegmentId, SegmentOutcome, SidecarsId, SidecarsOutcome,
+    Start, StoreBatch, StoreOp, StoredStart, Verdict, Want,
 };
 use crypto::{SecretKey, hash_concat};
+use data_availability::Sidecar;
 use keys::interop_secret_key;
 use transition::accessors::get_domain;
 use transition::genesis::{GenesisValidator, genesis_of_validators};
@@ -24,16 +28,30 @@ use types::{
     SszExt, Time, ValidatorIndex,
 };
 
+use self::engine::TestEngine;
+
 pub const VALIDATORS: u64 = 64;
 const GENESIS_TIME: u64 = 1_600_000_000;
+/// The block of the execution chain that the network begins with.
+pub const ETH1_HASH: Root = FixedBytes([7; 32]);
 
 thread_local! {
     /// The network of this test, which runs on a thread of its own.
     static SPEC: Cell<&'static Spec> = Cell::new(Spec::minimal());
+    /// The columns that nodes of this test keep.
+    static CUSTODY: Cell<BTreeSet<u64>> = const { Cell::new(BTreeSet::new()) };
 }
 
 pub fn spec() -> &'static Spec {
     SPEC.get()
+}
+
+/// The minimal preset with forks from these epochs on.
+pub fn spec_of_forks(forks: &[(&str, u64)], others: &[(&str, u64)]) -> &'static Spec {
+    let mut settings = Settings::parse(Config::MINIMAL_YAML).unwrap();
+    forks.iter().for_each(|(fork, epoch)| settings.set(&format!("{fork}_FORK_EPOCH"), epoch));
+    others.iter().for_each(|(key, value)| settings.set(key, value));
+    Spec::from_settings(settings, None).unwrap()
 }
 
 /// The minimal preset with another value for a key.
@@ -50,7 +68,7 @@ pub fn genesis() -> Arc<BeaconState> {
         amount: Gwei(32_000_000_000),
     };
     let validators: Vec<_> = (0..VALIDATORS).map(validator).collect();
-    Arc::new(genesis_of_validators(spec(), &validators, GENESIS_TIME, FixedBytes([7; 32])).unwrap())
+    Arc::new(genesis_of_validators(spec(), &validators, GENESIS_TIME, ETH1_HASH).unwrap())
 }
 
 /// What a disk holds.
@@ -59,6 +77,7 @@ pub struct Disk {
     pub blocks: BTreeMap<Root, Arc<SignedBeaconBlock>>,
     pub states: BTreeMap<Root, Arc<BeaconState>>,
     pub canonical: BTreeMap<Slot, Root>,
+    pub sidecars: BTreeMap<Root, Vec<Sidecar>>,
     snapshot: Vec<u8>,
     journal: Vec<Root>,
 }
@@ -69,7 +88,10 @@ impl Disk {
             match op {
                 StoreOp::PutBlock { root, block } => drop(self.blocks.insert(root, block)),
                 StoreOp::PutState { block_root, state } => drop(self.states.insert(block_root, state)),
-                StoreOp::PutSidecars { .. } | StoreOp::PruneSidecars { .. } => {}
+                StoreOp::PutSidecars { root, sidecars, .. } => drop(self.sidecars.insert(root, sidecars)),
+                StoreOp::PruneSidecars { before } => {
+                    self.sidecars.retain(|_, sidecars| sidecars[0].slot() >= before);
+                }
                 StoreOp::PutSnapshot(bytes) => (self.snapshot, self.journal) = (bytes, Vec::new()),
                 StoreOp::AppendJournal(root) => self.journal.push(root),
                 StoreOp::Finalize { canonical, .. } => self.canonical.extend(canonical),
@@ -119,12 +141,19 @@ pub struct Node {
     pub published: Vec<GossipMessage>,
     pub wanted: Vec<Root>,
     pub faults: Vec<String>,
+    pub engine: TestEngine,
+    /// Data that peers were asked for, in order: the block, and which of its blobs or columns.
+    pub wanted_data: Vec<(Root, Vec<u64>)>,
+    pub lookups: BTreeMap<SidecarsId, SidecarsOutcome>,
+    /// The blobs of the block that was built last.
+    pub bundle: BlobsBundle,
     next: u64,
 }
 
 impl Node {
     pub fn new() -> Self {
-        Self::begin(Start::Anchor { state: genesis(), block: None }, Disk::default(), at(0, 0))
+        let engine = TestEngine::new(ETH1_HASH);
+        Self::begin(Start::Anchor { state: genesis(), block: None }, Disk::default(), at(0, 0), engine)
     }
 
     /// The first node of a network with other rules than the minimal preset's.
@@ -133,12 +162,24 @@ impl Node {
         Self::new()
     }
 
-    pub fn restarted(disk: Disk, now: Time) -> Self {
-        Self::begin(Start::Restored(disk.stored_start()), disk, now)
+    /// A node of the same network that keeps these columns, as those after it do.
+    pub fn keeping(custody: impl IntoIterator<Item = u64>) -> Self {
+        CUSTODY.set(custody.into_iter().collect());
+        Self::new()
     }
 
-    fn begin(start: Start, disk: Disk, now: Time) -> Self {
-        let config = ChainConfig { seed: [5; 32], ..ChainConfig::default() };
+    pub fn restarted(disk: Disk, now: Time) -> Self {
+        Self::restarted_with(disk, now, TestEngine::new(ETH1_HASH))
+    }
+
+    /// A restart beside an engine that was or was not restarted too.
+    pub fn restarted_with(disk: Disk, now: Time, engine: TestEngine) -> Self {
+        Self::begin(Start::Restored(disk.stored_start()), disk, now, engine)
+    }
+
+    fn begin(start: Start, disk: Disk, now: Time, engine: TestEngine) -> Self {
+        let config = ChainConfig { seed: [5; 32], custody: CUSTODY.take(), ..ChainConfig::default() };
+        CUSTODY.set(config.custody.clone());
         let mut node = Self {
             chain: Chain::new(spec(), config, start, now).unwrap(),
             disk,
@@ -149,6 +190,10 @@ impl Node {
             published: Vec::new(),
             wanted: Vec::new(),
             faults: Vec::new(),
+            engine,
+            wanted_data: Vec::new(),
+            lookups: BTreeMap::new(),
+            bundle: BlobsBundle::default(),
             next: 0,
         };
         node.pump(now);
@@ -176,8 +221,12 @@ impl Node {
                     self.chain.handle(now, Input::Loaded(id, self.disk.load(block_root)));
                 }
                 Output::Fetch(Want::Block { root, .. }) => self.wanted.push(root),
-                Output::Fetch(Want::Sidecars { .. }) | Output::SidecarsDone(..) => {}
-                Output::Engine(id, request) => panic!("no engine is there for {id:?}: {request:?}"),
+                Output::Fetch(Want::Sidecars { root, indices, .. }) => self.wanted_data.push((root, indices)),
+                Output::SidecarsDone(id, outcome) => drop(self.lookups.insert(id, outcome)),
+                Output::Engine(id, request) => {
+                    let reply = self.engine.answer(&request);
+                    self.chain.handle(now, Input::EngineDone(id, reply));
+                }
                 Output::SegmentDone(id, outcome) => drop(self.segments.insert(id, outcome)),
                 Output::Reply(id, reply) => drop(self.replies.insert(id, reply)),
                 Output::Event(event) => self.events.push(event),
@@ -206,10 +255,34 @@ impl Node {
     }
 
     pub fn segment(&mut self, now: Time, blocks: Vec<Arc<SignedBeaconBlock>>) -> Option<SegmentOutcome> {
+        self.segment_with(now, blocks, Vec::new())
+    }
+
+    pub fn segment_with(
+        &mut self,
+        now: Time,
+        blocks: Vec<Arc<SignedBeaconBlock>>,
+        sidecars: Vec<Sidecar>,
+    ) -> Option<SegmentOutcome> {
         self.next += 1;
         let id = SegmentId(self.next);
-        self.handle(now, Input::Segment { id, blocks, sidecars: Vec::new() });
+        self.handle(now, Input::Segment { id, blocks, sidecars });
         self.segments.remove(&id)
+    }
+
+    /// Hands over what peers were asked for.
+    pub fn lookup(&mut self, now: Time, sidecars: Vec<Sidecar>) -> Option<SidecarsOutcome> {
+        self.next += 1;
+        let id = SidecarsId(self.next);
+        self.handle(now, Input::Sidecars { id, sidecars });
+        self.lookups.remove(&id)
+    }
+
+    /// Publishes a block with the blobs of the block that was built last.
+    pub fn publish(&mut self, now: Time, block: &Arc<SignedBeaconBlock>) -> Reply {
+        let BlobsBundle { blobs, proofs, .. } = self.bundle.clone();
+        let published = PublishedBlock { block: block.clone(), blobs, kzg_proofs: proofs };
+        self.command(now, Command::PublishBlock(published))
     }
 
     /// A signed block for a slot, built by this node.
@@ -222,7 +295,10 @@ impl Node {
         let randao_reveal = sign(proposer, compute_signing_root(&epoch, types::Ctx::PLAIN, domain));
         let produce = Command::ProduceBlock { slot: Slot(slot), randao_reveal, graffiti: Root::ZERO };
         match self.command(at(slot, 10), produce) {
-            Reply::Produced(Ok(block)) => Arc::new(signed(block.block)),
+            Reply::Produced(Ok(produced)) => {
+                self.bundle = produced.blobs_bundle;
+                Arc::new(signed(produced.block))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -273,7 +349,7 @@ impl Node {
     pub fn live(&mut self, slot: u64) -> Arc<SignedBeaconBlock> {
         self.handle(at(slot, 0), Input::Tick);
         let block = self.propose(slot);
-        let reply = self.command(at(slot, 20), Command::PublishBlock(block.clone().into()));
+        let reply = self.publish(at(slot, 20), &block);
         assert_eq!(reply, Reply::Block(chain::PublishOutcome::Imported));
         let votes = self.attest(slot);
         assert!(!votes.is_empty());
