@@ -122,6 +122,16 @@ impl Settings {
         self.values.insert(key.to_owned(), value.to_string());
     }
 
+    /// Sets `BLOB_SCHEDULE`.
+    pub fn set_blob_schedule(&mut self, schedule: &[BlobParameters]) {
+        let entry = |limit: &BlobParameters| {
+            let epoch = ("EPOCH".to_owned(), limit.epoch.to_string());
+            let blobs = ("MAX_BLOBS_PER_BLOCK".to_owned(), limit.max_blobs_per_block.to_string());
+            BTreeMap::from([epoch, blobs])
+        };
+        self.blob_schedule = schedule.iter().map(entry).collect();
+    }
+
     /// Takes `BLOB_SCHEDULE`, sorted by epoch.
     pub fn take_blob_schedule(&mut self) -> Result<Vec<BlobParameters>, SettingError> {
         let mut schedule = Vec::new();

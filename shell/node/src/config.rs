@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use types::{BeaconState, Settings, Spec};
+use execution::RpcConfig;
+use types::{BeaconState, ExecutionAddress, Settings, Spec};
 
 use crate::NodeError;
 
@@ -35,6 +36,12 @@ pub struct BeaconConfig {
     pub target_peers: usize,
     /// Listen to all attestation subnets.
     pub subscribe_all_subnets: bool,
+    /// The execution engines, the preferred one first. Without any, no block with a payload can be imported.
+    pub execution: Vec<RpcConfig>,
+    /// Who gets the fees of blocks whose proposer named nobody.
+    pub fee_recipient: ExecutionAddress,
+    /// Keep the data columns of all custody groups, not only the node's own.
+    pub supernode: bool,
 }
 
 impl BeaconConfig {
@@ -54,6 +61,9 @@ impl BeaconConfig {
             static_peers: Vec::new(),
             target_peers: 64,
             subscribe_all_subnets: false,
+            execution: Vec::new(),
+            fee_recipient: ExecutionAddress::ZERO,
+            supernode: false,
         }
     }
 }
@@ -67,10 +77,13 @@ pub struct NetworkFolder {
     pub genesis: Arc<BeaconState>,
     /// Node records to start discovery from.
     pub bootnodes: Vec<String>,
+    /// The first block of the execution chain that can have a deposit of the contract.
+    pub deposit_block: u64,
 }
 
 impl NetworkFolder {
-    /// Reads `config.yaml`, `genesis.ssz`, and where they exist `preset.yaml` and `bootstrap_nodes.yaml`.
+    /// Reads `config.yaml`, `genesis.ssz`, and where they exist `preset.yaml`, `bootstrap_nodes.yaml` and the deposit
+    /// contract's block.
     pub fn read(folder: &Path) -> Result<Self, NodeError> {
         let config = read_text(&folder.join("config.yaml"))?;
         let preset_path = folder.join("preset.yaml");
@@ -90,8 +103,18 @@ impl NetworkFolder {
 
         let path = folder.join("bootstrap_nodes.yaml");
         let bootnodes = if path.exists() { records(&read_text(&path)?) } else { Vec::new() };
-        Ok(Self { spec, genesis: Arc::new(genesis), bootnodes })
+        Ok(Self { spec, genesis: Arc::new(genesis), bootnodes, deposit_block: deposit_block(folder)? })
     }
+}
+
+/// The number in the file of either name that clients give it; without one all blocks are looked through.
+fn deposit_block(folder: &Path) -> Result<u64, NodeError> {
+    let names = ["deposit_contract_block.txt", "deploy_block.txt"];
+    let Some(path) = names.map(|name| folder.join(name)).into_iter().find(|path| path.exists()) else {
+        return Ok(0);
+    };
+    let number = read_text(&path)?.trim().parse();
+    number.map_err(|_| NodeError::File { path, reason: "it holds no block number".to_owned() })
 }
 
 fn read_text(path: &Path) -> Result<String, NodeError> {
@@ -161,6 +184,14 @@ mod tests {
         let contradicting = folder("contradicting", "GENESIS_FORK_VERSION", "0x00000077");
         let error = NetworkFolder::read(&contradicting).unwrap_err().to_string();
         assert!(error.contains("does not fit the configuration") && error.contains("0x00000077"), "{error}");
+
+        assert_eq!(network.deposit_block, 0);
+        std::fs::write(agreeing.join("deploy_block.txt"), "123\n").unwrap();
+        assert_eq!(NetworkFolder::read(&agreeing).unwrap().deposit_block, 123);
+        std::fs::write(agreeing.join("deploy_block.txt"), "0x7b").unwrap();
+        let error = NetworkFolder::read(&agreeing).unwrap_err().to_string();
+        assert!(error.contains("deploy_block.txt: it holds no block number"), "{error}");
+        std::fs::remove_file(agreeing.join("deploy_block.txt")).unwrap();
 
         std::fs::write(agreeing.join("genesis.ssz"), [0; 100]).unwrap();
         let error = NetworkFolder::read(&agreeing).unwrap_err().to_string();

@@ -3,6 +3,7 @@
 //! ```text
 //!   inbox ──▶ chain.handle ─┬─▶ segment outcomes, wanted blocks ──▶ sync.handle ─┬─▶ requests, charges ──▶ outbox
 //!     ▲                     ├─▶ jobs ──▶ workers ──┐                             └─▶ segments ──▶ chain.handle
+//!     │                     ├─▶ calls ─▶ engine ───┤
 //!     └── answers ──────────┼─▶ batches ─▶ disk ───┤
 //!                           ├─▶ loads ──▶ reader ──┘
 //!                           └─▶ verdicts, messages ──▶ outbox;   view, then replies and events ──▶ API
@@ -18,13 +19,13 @@ use chain::{
     Chain, Command, CommandId, Input, Output, Reply, SegmentId, SegmentOutcome, SidecarsId, SidecarsOutcome,
     View, Want,
 };
-use engine::{EngineFailure, EngineReply};
 use sync::{ChainStatus, ImportId, ImportOutcome, Sync, SyncState};
 use tokio::sync::{broadcast, oneshot};
 use types::Time;
 
 use crate::clock;
 use crate::disk::Disk;
+use crate::engine_calls::EngineCalls;
 use crate::events::api_event;
 use crate::gossip_ids::GossipIds;
 use crate::loads::Reader;
@@ -47,6 +48,8 @@ pub struct Exits {
     pub disk: Disk,
     /// Reads states.
     pub reader: Reader,
+    /// Asks the execution engine.
+    pub engine: EngineCalls,
     /// Tells the network.
     pub outbox: Outbox,
     /// Who is connected.
@@ -169,6 +172,7 @@ impl Core {
                 Input::Stored(seq)
             }
             Answer::Loaded(id, loaded) => Input::Loaded(id, loaded),
+            Answer::Engine(id, reply) => Input::EngineDone(id, reply),
             Answer::Broken(why) => return Err(why),
         });
         Ok(())
@@ -191,6 +195,7 @@ impl Core {
             Urgent::Chunk(id, block) => self.for_sync.push_back(sync::Input::Chunk(id, block)),
             Urgent::Done(id) => self.for_sync.push_back(sync::Input::Done(id)),
             Urgent::Failed(id, error) => self.for_sync.push_back(sync::Input::Failed(id, error)),
+            Urgent::Eth1(followed) => self.for_chain.push_back(Input::Eth1(followed)),
             Urgent::Stop(_) => {}
         }
     }
@@ -274,9 +279,8 @@ impl Core {
         }
         let events = std::mem::take(&mut self.events);
         if self.exits.events.receiver_count() > 0 {
-            let spec = self.shown.spec;
             for event in events {
-                let _ = self.exits.events.send(api_event(spec, event));
+                let _ = self.exits.events.send(api_event(&self.shown, event));
             }
         }
     }
@@ -309,10 +313,7 @@ impl Core {
                 let outcome = sidecars_outcome(outcome);
                 self.for_sync.push_back(sync::Input::SidecarsDecided(ImportId(id.0), outcome));
             }
-            Output::Engine(id, _) => {
-                let failure = EngineFailure::Unreachable("no execution engine is configured".to_owned());
-                self.for_chain.push_back(Input::EngineDone(id, EngineReply::Failed(failure)));
-            }
+            Output::Engine(id, request) => self.exits.engine.ask(id, request),
             Output::SegmentDone(id, outcome) => {
                 self.for_sync.push_back(sync::Input::Decided(ImportId(id.0), import_outcome(outcome)));
             }

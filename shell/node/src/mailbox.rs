@@ -9,8 +9,8 @@
 //! | urgent  | [`URGENT_MAX`]                         | commands get a busy error, the network waits      |
 //! | gossip  | [`GOSSIP_MAX`]                         | the message is handed back and ignored            |
 //!
-//! The queue of answers has no number of its own: each entry answers a job, a read or a batch that the core handed
-//! out, and those are bounded by the limits of `chain` and the disk's queue. A bound here could only make the disk
+//! The queue of answers has no number of its own: each entry answers a job, a read, a batch or a call of the engine that
+//! the core handed out, and those are bounded by the limits of `chain` and the disk's queue. A bound here could only make the disk
 //! wait for the core while the core waits for the disk.
 
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use std::time::Duration;
 
 use chain::{Command, GossipMessage, JobId, JobResult, LoadId, Loaded, Reply};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
+use deposits::Eth1Chain;
+use engine::{EngineCallId, EngineReply};
 use network::MessageId;
 use sync::{PeerId, RequestError, RequestId, Status};
 use tokio::sync::oneshot;
@@ -50,6 +52,8 @@ pub enum Answer {
     Stored(u64),
     /// A read has ended.
     Loaded(LoadId, Loaded),
+    /// The execution engine has answered, or has not.
+    Engine(EngineCallId, EngineReply),
     /// Something that the node cannot do without has failed, with the reason.
     Broken(String),
 }
@@ -71,6 +75,8 @@ pub enum Urgent {
     Done(RequestId),
     /// A request failed.
     Failed(RequestId, RequestError),
+    /// What the deposit contract's follower has read.
+    Eth1(Arc<Eth1Chain>),
     /// Store everything and end; the sender hears when that is done.
     Stop(oneshot::Sender<()>),
 }

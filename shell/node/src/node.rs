@@ -8,17 +8,20 @@ use std::time::{Duration, Instant};
 
 use api::{Server, ServerConfig};
 use chain::{Chain, ChainConfig, GenesisInfo, Start, StoredStart};
+use execution::Engines;
 use network::{ForkSchedule, Network, NetworkEvent, NetworkHandle, load_or_create_key};
 use prometheus_client::registry::Registry;
 use storage::{Batch, Database, Identity, Op, Report};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use types::{Root, Spec};
+use types::{ExecutionAddress, Root, Spec};
 
 use crate::backend::{NodeBackend, Reads};
 use crate::bridge::Bridge;
 use crate::config::BeaconConfig;
 use crate::core_thread::{Core, Exits};
 use crate::disk::{self, Disk};
+use crate::engine_calls::EngineCalls;
+use crate::eth1::Eth1Task;
 use crate::fingerprint::config_fingerprint;
 use crate::loads::{Loads, Reader};
 use crate::mailbox::{Answer, GOSSIP_MAX, Inbox, Mailbox, URGENT_MAX, Urgent, mailbox};
@@ -31,7 +34,7 @@ use crate::serve::Serve;
 use crate::slot_log::EverySlot;
 use crate::subnets::Subnets;
 use crate::workers::Workers;
-use crate::{NodeError, clock};
+use crate::{NodeError, clock, execution_state};
 
 /// Memory of the database's cache.
 const CACHE_BYTES: usize = 128 << 20;
@@ -56,7 +59,7 @@ pub struct RunningNode {
     mailbox: Mailbox,
     core: Option<JoinHandle<()>>,
     ended: watch::Receiver<Option<Result<(), String>>>,
-    stop_http: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -71,6 +74,7 @@ struct Parts {
     outbox: Outbox,
     mailbox: Mailbox,
     events: broadcast::Sender<api::Event>,
+    engines: Option<Arc<Engines>>,
 }
 
 impl BeaconNode {
@@ -82,7 +86,8 @@ impl BeaconNode {
         let loads = Arc::new(Loads::new(spec, database.clone(), config.network.genesis.clone()));
         check_genesis_block(&loads)?;
         let key = load_or_create_key(&config.data_dir.join("node_key"))?;
-        let (chain, loads) = tokio::task::spawn_blocking(move || start_chain(loads))
+        let fee_recipient = config.fee_recipient;
+        let (chain, loads) = tokio::task::spawn_blocking(move || start_chain(loads, fee_recipient))
             .await
             .map_err(|error| NodeError::Broken(format!("the start failed: {error}")))??;
         let view = chain.view().clone();
@@ -109,6 +114,7 @@ impl BeaconNode {
             outbox,
             mailbox,
             events,
+            engines: execution_state::engines(spec, &config.execution),
         };
         let started = parts.run(&config, (chain, inbox), network.clone(), (network_events, commands)).await;
         if started.is_err() {
@@ -132,16 +138,21 @@ impl Parts {
         let server = Server::bind(&server_config, backend).await?;
         let http = server.address()?;
 
-        let exits = self.exits()?;
+        let mailbox = self.mailbox.clone();
+        let calls = EngineCalls::new(self.engines.clone(), move |id, reply| {
+            mailbox.answer(Answer::Engine(id, reply));
+        });
+        let exits = self.exits(calls.clone())?;
         let (end, ended) = watch::channel(None);
         let core = std::thread::Builder::new()
             .name("core".to_owned())
             .spawn(move || run_core(Core::new(chain, inbox, exits), &end))?;
         self.start_bridge(network.clone(), network_events)?;
 
-        let (stop_http, http_stopped) = watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
+        let watched = stopped.clone();
         let serve = async move {
-            if let Err(error) = server.run(http_stopped).await {
+            if let Err(error) = server.run(stopped).await {
                 tracing::error!(%error, "the Beacon API has ended");
             }
         };
@@ -153,12 +164,15 @@ impl Parts {
             peers: self.peers.clone(),
             outbox: self.outbox.clone(),
             subnets: self.subnets.clone(),
+            engines: self.engines.clone(),
         };
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(outbox::run(self.spec, self.genesis, network.clone(), commands)),
             tokio::spawn(serve),
             tokio::spawn(every_slot.run()),
+            tokio::spawn(calls.run()),
         ];
+        tasks.extend(self.execution_tasks(config, watched));
         tracing::info!(
             head_slot = self.published.view().head.slot.0,
             finalized = self.published.view().finalized.epoch.0,
@@ -168,7 +182,27 @@ impl Parts {
             enr = network.initial_enr().to_base64(),
             "beacon node started"
         );
-        Ok(RunningNode { http, network, mailbox: self.mailbox, core: Some(core), ended, stop_http, tasks })
+        Ok(RunningNode { http, network, mailbox: self.mailbox, core: Some(core), ended, stop, tasks })
+    }
+
+    /// What looks after the engines, and reads deposits from them. Both end by themselves.
+    fn execution_tasks(
+        &self,
+        config: &BeaconConfig,
+        stop: watch::Receiver<bool>,
+    ) -> Vec<tokio::task::JoinHandle<()>> {
+        let Some(engines) = self.engines.clone() else { return Vec::new() };
+        let eth1 = Eth1Task {
+            spec: self.spec,
+            genesis: self.loads.genesis_state.clone(),
+            deposit_block: config.network.deposit_block,
+            engines: engines.clone(),
+            published: self.published.clone(),
+            mailbox: self.mailbox.clone(),
+            data_dir: config.data_dir.clone(),
+            stop: stop.clone(),
+        };
+        vec![tokio::spawn(async move { engines.watch(stop).await }), tokio::spawn(eth1.run())]
     }
 
     fn schedule(&self) -> Arc<ForkSchedule> {
@@ -185,12 +219,13 @@ impl Parts {
             network,
             peers: self.peers.clone(),
             subnets: self.subnets.clone(),
+            engines: self.engines.clone(),
             events: self.events.clone(),
             reads: Reads::default(),
         }
     }
 
-    fn exits(&self) -> Result<Exits, NodeError> {
+    fn exits(&self, engine: EngineCalls) -> Result<Exits, NodeError> {
         let mailbox = self.mailbox.clone();
         let count = std::thread::available_parallelism().map_or(2, usize::from);
         let workers = Workers::start(count, move |id, result| mailbox.answer(Answer::Job(id, result)))?;
@@ -208,6 +243,7 @@ impl Parts {
             workers,
             disk,
             reader,
+            engine,
             outbox: self.outbox.clone(),
             peers: self.peers.clone(),
             published: self.published.clone(),
@@ -278,7 +314,7 @@ impl RunningNode {
     pub async fn stop(mut self) -> Result<(), NodeError> {
         let stop = async {
             // An error means that the server has ended already.
-            let _ = self.stop_http.send(true);
+            let _ = self.stop.send(true);
             self.network.shutdown().await;
             let (done, stopped) = oneshot::channel();
             let mailbox = self.mailbox.clone();
@@ -346,10 +382,11 @@ fn check_genesis_block(loads: &Loads) -> Result<(), NodeError> {
 }
 
 /// The chain where an earlier run left it, or at genesis.
-fn start_chain(loads: Arc<Loads>) -> Result<(Chain, Arc<Loads>), NodeError> {
+fn start_chain(loads: Arc<Loads>, fee_recipient: ExecutionAddress) -> Result<(Chain, Arc<Loads>), NodeError> {
     let config = ChainConfig {
         seed: rand::random(),
         archive_every_epochs: ARCHIVE_EVERY_EPOCHS,
+        fee_recipient,
         ..ChainConfig::default()
     };
     let start = match loads.database.fork_choice()? {

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chain::{GenesisInfo, View};
+use execution::Engines;
 use network::{ForkSchedule, Subscriptions, Topic, topics_at};
 use sync::SyncState;
 use transition::epoch::{EpochSummary, ValidatorFlags, ValidatorSummary};
 use types::{ForkName, Root, Slot, Spec, Time};
 
-use crate::clock;
 use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
 use crate::subnets::Subnets;
 use crate::wire_message::is_used;
+use crate::{clock, execution_state};
 
 /// What the node's record says: `ENRForkID`, attestation subnets, and since Altair those of the sync committee.
 type Record = ([u8; 16], [u8; 8], Option<u8>);
@@ -35,6 +36,8 @@ pub struct EverySlot {
     pub outbox: Outbox,
     /// Which subnets to hear.
     pub subnets: Arc<Subnets>,
+    /// The execution engines, where there are any.
+    pub engines: Option<Arc<Engines>>,
 }
 
 impl EverySlot {
@@ -122,6 +125,7 @@ impl EverySlot {
             peers = self.peers.count(),
             participation = participation.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.1}%")),
             sync = sync_text(self.published.sync(), &view, slot),
+            execution = execution_state::text(self.engines.as_deref(), &view),
             "slot"
         );
     }

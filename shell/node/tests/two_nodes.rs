@@ -34,7 +34,7 @@ fn network(seconds_ago: u64) -> NetworkFolder {
     let validators: Vec<_> = (0..16).map(validator).collect();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let genesis = genesis_of_validators(spec, &validators, now - seconds_ago, Root::ZERO).unwrap();
-    NetworkFolder { spec, genesis: Arc::new(genesis), bootnodes: Vec::new() }
+    NetworkFolder { spec, genesis: Arc::new(genesis), bootnodes: Vec::new(), deposit_block: 0 }
 }
 
 fn folder(name: &str) -> std::path::PathBuf {

@@ -329,6 +329,8 @@ mod tests {
             justified: Checkpoint::default(),
             finalized: Checkpoint::default(),
             peers: 0,
+            is_optimistic: false,
+            is_engine_offline: false,
         }
     }
 

@@ -2,9 +2,12 @@
 
 use anyhow::ensure;
 use crypto::PublicKey;
+use mock_engine::MockConfig;
 use ssz::Root;
+use transition::block::header_of;
 use transition::genesis::{GenesisValidator, genesis_of_validators, is_valid_genesis_state};
-use types::{BeaconState, BlsPubkey, Gwei, Spec};
+use types::constants::GENESIS_EPOCH;
+use types::{BeaconState, BlsPubkey, ForkName, Gwei, Spec};
 
 /// The block hash that stands for a deposit chain that is not there; the value that interop tools share.
 const ETH1_BLOCK_HASH: [u8; 32] = [0x42; 32];
@@ -19,8 +22,9 @@ pub fn interop_pubkey(index: u64) -> BlsPubkey {
 }
 
 /// The genesis state of `validators` interop keys, all active with the largest effective balance, at `genesis_time`
-/// (Unix seconds). Their withdrawal keys are their signing keys. An error where the configuration does not take the
-/// state for a valid genesis.
+/// (Unix seconds). Their withdrawal keys are their signing keys. The state is one of the first epoch's fork; from
+/// Bellatrix on the chain is merged from its start, with the block that mock engines of this genesis time begin with. An
+/// error where the configuration does not take the state for a valid genesis.
 pub fn interop_genesis(
     spec: &'static Spec,
     validators: u64,
@@ -35,7 +39,14 @@ pub fn interop_genesis(
         }
     };
     let validators: Vec<_> = (0..validators).map(validator).collect();
-    let state = genesis_of_validators(spec, &validators, genesis_time, Root::from(ETH1_BLOCK_HASH))?;
+    let state = if spec.fork_name_at_epoch(GENESIS_EPOCH) >= ForkName::Bellatrix {
+        let payload = MockConfig::genesis_payload(genesis_time.saturating_sub(1));
+        let mut state = genesis_of_validators(spec, &validators, genesis_time, payload.block_hash)?;
+        state.latest_execution_payload_header = header_of(&payload, &state.ctx());
+        state
+    } else {
+        genesis_of_validators(spec, &validators, genesis_time, Root::from(ETH1_BLOCK_HASH))?
+    };
     ensure!(
         is_valid_genesis_state(&state),
         "{} validators at {genesis_time} are no valid genesis of this configuration",
@@ -59,6 +70,21 @@ mod tests {
         assert_eq!(state.genesis_validators_root.to_string(), known);
         assert_eq!(state.genesis_time, 1_700_000_000);
         assert_eq!(state.fork.current_version, spec.config.genesis_fork_version);
+    }
+
+    #[test]
+    fn a_merged_genesis_names_the_first_block_of_the_engines() {
+        for fork in ForkName::ALL.into_iter().filter(|fork| *fork >= ForkName::Bellatrix) {
+            let mut plan = DevnetPlan::new(1, 64, "interlock".into(), "net".into());
+            plan.forks = [(fork, types::Epoch(0))].into();
+            let state = interop_genesis(plan.spec(1_700_000_000).unwrap(), 64, 1_700_000_000).unwrap();
+            assert_eq!(state.fork_name(), fork);
+            let first = MockConfig::genesis_block(1_699_999_999);
+            let header = &state.latest_execution_payload_header;
+            assert_eq!((header.block_hash, header.timestamp), (first.hash, first.timestamp));
+            // Every client must read it again.
+            BeaconState::decode_at(state.spec(), fork, &state.encoded()).unwrap();
+        }
     }
 
     #[test]

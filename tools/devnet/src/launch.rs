@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
 use futures::future::join_all;
-use types::{Root, Slot, Spec};
+use types::{ForkName, Root, Slot, Spec};
 
 use crate::plan::split_evenly;
 use crate::{
@@ -141,7 +141,10 @@ impl Devnet {
             let dir = self.plan.dir.join(&name);
             let ports = self.ports.node()?;
             let beacon = format!("{name}/beacon");
-            let process = self.beacon_process(&beacon, &dir, ports);
+            let mut process = self.beacon_process(&beacon, &dir, ports);
+            if index < self.plan.supernodes {
+                process = process.arg("--supernode");
+            }
             self.processes.start(process)?;
             let probe = NodeProbe::new(&name, &url(ports.http), self.spec);
             let kind = MemberKind::Ours;
@@ -166,6 +169,11 @@ impl Devnet {
             .option("--udp-port", ports.udp)
             .option("--listen-address", "127.0.0.1")
             .option("--enr-address", "127.0.0.1");
+        let process = match self.plan.is_scheduled(ForkName::Bellatrix) {
+            // Each node has an engine of its own, which learns of blocks from it alone.
+            true => process.option("--execution", "mock").option("--mock-blobs", self.plan.blobs),
+            false => process,
+        };
         if self.plan.subscribe_all_subnets { process.arg("--subscribe-all-subnets") } else { process }
     }
 

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use types::constants::FAR_FUTURE_EPOCH;
-use types::{Config, Epoch, ForkName, Settings, Spec};
+use types::{BlobParameters, Config, Epoch, ForkName, Settings, Spec};
 
 use crate::DrillPlan;
 
 /// The shortest slot: an attestation is due after a third of it, and needs a block that was made, sent and imported
 /// before.
 pub const SLOT_MS_MIN: u64 = 500;
+/// The shortest slot with execution payloads.
+const PAYLOAD_SLOT_MS_MIN: u64 = 1000;
 /// More processes than this say more about the machine than about the network.
 const NODES_MAX: u64 = 64;
 /// Interop keys are derived one by one, and every one signs in every epoch.
@@ -99,6 +101,12 @@ pub struct DevnetPlan {
     /// The forks that the network goes through, each with its epoch; a fork before one of them that is not named begins
     /// together with it.
     pub forks: BTreeMap<ForkName, Epoch>,
+    /// Epochs from which a block may have so many blobs, since Fulu.
+    pub blob_schedule: BTreeMap<Epoch, u64>,
+    /// Blobs in each block that our nodes' engines build, since Deneb.
+    pub blobs: u64,
+    /// How many of our nodes keep all data columns: the first ones.
+    pub supernodes: u64,
 }
 
 impl DevnetPlan {
@@ -117,6 +125,9 @@ impl DevnetPlan {
             subscribe_all_subnets: false,
             drills: None,
             forks: BTreeMap::new(),
+            blob_schedule: BTreeMap::new(),
+            blobs: 0,
+            supernodes: 0,
         }
     }
 
@@ -160,6 +171,7 @@ impl DevnetPlan {
             ensure!(epoch < 1 << 32, "epoch {epoch} is too far away");
         }
         self.check_forks()?;
+        self.check_data()?;
         if let Some(drills) = &self.drills {
             ensure!(drills.count > 0, "a drill that kills no node drills nothing");
         }
@@ -177,17 +189,72 @@ impl DevnetPlan {
             if let Some((other, first)) = before.filter(|(_, first)| first > epoch) {
                 bail!("{fork} at epoch {epoch} would come before {other} at epoch {first}");
             }
-            ensure!(
-                *fork < ForkName::Capella,
-                "{fork} is not to be had yet: its blocks need an execution engine, which nodes do not talk to so far"
-            );
             before = Some((*fork, *epoch));
+        }
+        ensure!(
+            !self.is_scheduled(ForkName::Bellatrix) || self.slot_ms >= PAYLOAD_SLOT_MS_MIN,
+            "slots of {} ms are too short for execution payloads, whose times are whole seconds and must differ: at least \
+             {PAYLOAD_SLOT_MS_MIN} ms from Bellatrix on",
+            self.slot_ms
+        );
+        Ok(())
+    }
+
+    fn check_data(&self) -> anyhow::Result<()> {
+        if let Some((epoch, _)) = self.blob_schedule.last_key_value() {
+            ensure!(*epoch < 1 << 32, "epoch {epoch} of a blob limit is too far away");
+        }
+        if let Some((epoch, limit)) = self.blob_schedule.first_key_value() {
+            let fulu = self.fork_epoch("fulu");
+            ensure!(
+                self.is_scheduled(ForkName::Fulu) && *epoch >= fulu,
+                "a limit of {limit} blobs from epoch {epoch} on is before Fulu, which changes limits first"
+            );
+        }
+        ensure!(
+            self.blobs == 0 || self.is_scheduled(ForkName::Deneb),
+            "{} blobs a block need Deneb: add --fork deneb=EPOCH",
+            self.blobs
+        );
+        ensure!(
+            self.supernodes == 0 || self.is_scheduled(ForkName::Fulu),
+            "supernodes keep the data columns of Fulu: add --fork fulu=EPOCH"
+        );
+        ensure!(
+            self.supernodes <= self.nodes,
+            "{} of {} nodes cannot be supernodes",
+            self.supernodes,
+            self.nodes
+        );
+        if self.blobs > 0 {
+            let limit = self.blob_limit()?;
+            ensure!(
+                self.blobs <= limit,
+                "{} blobs a block are more than the {limit} that a block may have on this network",
+                self.blobs
+            );
         }
         Ok(())
     }
 
+    /// The blobs that a block may have in every epoch since Deneb.
+    fn blob_limit(&self) -> anyhow::Result<u64> {
+        let spec = self.spec(0)?;
+        let changes = [ForkName::Deneb, ForkName::Electra, ForkName::Fulu].map(|fork| spec.fork_epoch(fork));
+        let epochs = changes.into_iter().filter(|epoch| *epoch != FAR_FUTURE_EPOCH);
+        let limits = epochs
+            .chain(self.blob_schedule.keys().copied())
+            .map(|epoch| data_availability::blobs::max_blobs_per_block(spec, epoch.start_slot(spec)));
+        Ok(limits.min().unwrap_or(0))
+    }
+
+    /// True where the network comes to a fork.
+    pub fn is_scheduled(&self, fork: ForkName) -> bool {
+        self.forks.range(fork..).next().is_some()
+    }
+
     /// The epoch of a fork: its own, or that of the first later fork that is named.
-    fn fork_epoch(&self, fork: &str) -> Epoch {
+    pub fn fork_epoch(&self, fork: &str) -> Epoch {
         let Ok(fork) = fork.to_lowercase().parse::<ForkName>() else { return FAR_FUTURE_EPOCH };
         self.forks.range(fork..).next().map_or(FAR_FUTURE_EPOCH, |(_, epoch)| *epoch)
     }
@@ -223,8 +290,14 @@ impl DevnetPlan {
         // A chain id that says that nothing here is worth anything.
         settings.set("DEPOSIT_CHAIN_ID", 1337);
         settings.set("DEPOSIT_NETWORK_ID", 1337);
+        if self.is_scheduled(ForkName::Bellatrix) {
+            // The chain merges as soon as it can: with the first block of its engines, which all begin with the same one.
+            settings.set("TERMINAL_TOTAL_DIFFICULTY", 0);
+        }
         // The blob limits of the base configuration are given by epochs of a network that this one is not.
-        let _ = settings.take_blob_schedule()?;
+        let limit =
+            |(epoch, limit): (&Epoch, &u64)| BlobParameters { epoch: *epoch, max_blobs_per_block: *limit };
+        settings.set_blob_schedule(&self.blob_schedule.iter().map(limit).collect::<Vec<_>>());
         Ok(Spec::from_settings(settings, None)?)
     }
 }
@@ -283,8 +356,43 @@ mod tests {
         assert!(
             refusal(|plan| plan.forks = backwards.into()).contains("would come before altair at epoch 4")
         );
-        let unbuilt = [(ForkName::Capella, Epoch(3))];
-        assert!(refusal(|plan| plan.forks = unbuilt.into()).contains("need an execution engine"));
+        let backwards = [(ForkName::Capella, Epoch(4)), (ForkName::Bellatrix, Epoch(6))];
+        assert!(
+            refusal(|plan| plan.forks = backwards.into())
+                .contains("capella at epoch 4 would come before bellatrix at epoch 6")
+        );
+        let at_genesis = [(ForkName::Fulu, Epoch(0))];
+        plan.forks = at_genesis.into();
+        plan.check(4).unwrap();
+        let spec = plan.spec(1_700_000_000).unwrap();
+        assert_eq!(spec.fork_name_at_epoch(Epoch(0)), ForkName::Fulu);
+        assert!(spec.config.terminal_total_difficulty == types::Uint256::from(0));
+    }
+
+    #[test]
+    fn blobs_need_their_forks_and_stay_within_their_limits() {
+        let mut plan = plan();
+        plan.forks = [(ForkName::Deneb, Epoch(0)), (ForkName::Fulu, Epoch(4))].into();
+        (plan.blobs, plan.supernodes) = (6, 1);
+        plan.blob_schedule = [(Epoch(4), 12), (Epoch(6), 8)].into();
+        plan.check(4).unwrap();
+        let spec = plan.spec(1_700_000_000).unwrap();
+        assert_eq!(spec.get_blob_parameters(Epoch(5)).max_blobs_per_block, 12);
+        assert_eq!(spec.get_blob_parameters(Epoch(9)).max_blobs_per_block, 8);
+        let with = |change: &dyn Fn(&mut DevnetPlan)| {
+            let base = plan.clone();
+            refusal(|plan| {
+                *plan = base.clone();
+                change(plan);
+            })
+        };
+        assert!(with(&|plan| plan.blobs = 7).contains("more than the 6"));
+        assert!(with(&|plan| plan.supernodes = 5).contains("5 of 4 nodes"));
+        assert!(with(&|plan| plan.slot_ms = 900).contains("too short for execution payloads"));
+        assert!(with(&|plan| plan.blob_schedule = [(Epoch(3), 9)].into()).contains("is before Fulu"));
+        assert!(with(&|plan| plan.forks = [(ForkName::Capella, Epoch(0))].into()).contains("Fulu"));
+        assert!(refusal(|plan| plan.blobs = 1).contains("need Deneb"));
+        assert!(refusal(|plan| plan.supernodes = 1).contains("--fork fulu=EPOCH"));
     }
 
     #[test]

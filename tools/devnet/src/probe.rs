@@ -7,6 +7,7 @@ use api::{Client, StateId};
 use futures::try_join;
 use types::{BeaconState, Checkpoint, Epoch, Root, Slot, Spec};
 
+use crate::missed::slots_without_block;
 use crate::{Participation, participation_of_previous_epoch};
 
 /// Head, finality and peers of a node at one moment.
@@ -22,6 +23,19 @@ pub struct NodeStatus {
     pub finalized: Checkpoint,
     /// Connected peers.
     pub peers: usize,
+    /// True where no execution engine has verified the head's payload yet.
+    pub is_optimistic: bool,
+    /// True where it needs an execution engine, and none answers.
+    pub is_engine_offline: bool,
+}
+
+/// What an epoch that is over has brought, as a node's chain holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpochReport {
+    /// Who voted.
+    pub participation: Participation,
+    /// The slots without a block.
+    pub missed: Vec<Slot>,
 }
 
 /// Asks one node; any client's will do.
@@ -57,19 +71,28 @@ impl NodeProbe {
             try_join!(
                 self.client.header("head"),
                 self.client.finality_checkpoints("head"),
-                self.client.peers()
+                self.client.peers(),
+                self.client.syncing()
             )
         };
         let Ok(answers) = tokio::time::timeout(self.patience, answers).await else {
             bail!("no answer within {} ms", self.patience.as_millis())
         };
-        let ((head_root, head_slot), (justified, finalized), peers) = answers?;
-        Ok(NodeStatus { head_slot, head_root, justified, finalized, peers: peers.len() })
+        let ((head_root, head_slot), (justified, finalized), peers, syncing) = answers?;
+        Ok(NodeStatus {
+            head_slot,
+            head_root,
+            justified,
+            finalized,
+            peers: peers.len(),
+            is_optimistic: syncing.is_optimistic,
+            is_engine_offline: syncing.el_offline,
+        })
     }
 
-    /// The participation in `epoch`, from the last state that the next epoch has on the node's chain. All attestations
+    /// What `epoch` has brought, from the last state that the next epoch has on the node's chain. All attestations
     /// that count are in it as soon as the next epoch is over.
-    pub async fn participation(&self, epoch: Epoch) -> anyhow::Result<Participation> {
+    pub async fn epoch(&self, epoch: Epoch) -> anyhow::Result<EpochReport> {
         let next = (epoch + 1).start_slot(self.spec);
         for slot in (next.0..(epoch + 2).start_slot(self.spec).0).rev() {
             match self.client.state(self.spec, StateId::Slot(Slot(slot))).await {
@@ -82,11 +105,11 @@ impl NodeProbe {
         bail!("no state of epoch {}", epoch + 1)
     }
 
-    fn judge(&self, state: &BeaconState, epoch: Epoch) -> anyhow::Result<Participation> {
+    fn judge(&self, state: &BeaconState, epoch: Epoch) -> anyhow::Result<EpochReport> {
         let participation = participation_of_previous_epoch(state)?;
         if participation.epoch != epoch {
             bail!("{} gave a state of slot {} for epoch {}", self.name, state.slot, epoch + 1);
         }
-        Ok(participation)
+        Ok(EpochReport { participation, missed: slots_without_block(state, epoch)? })
     }
 }

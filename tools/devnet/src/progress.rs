@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
-use types::{Epoch, Slot};
+use types::{Epoch, ForkName, Slot};
 
 use crate::{NodeStatus, Participation};
 
@@ -25,6 +25,8 @@ pub(crate) struct Snapshot {
     pub slot: Slot,
     /// Its epoch.
     pub epoch: Epoch,
+    /// The epoch's fork.
+    pub fork: ForkName,
     /// The nodes.
     pub rows: Vec<Row>,
     /// What else is going on.
@@ -110,10 +112,10 @@ pub(crate) fn short(root: &types::Root) -> String {
 pub(crate) fn table(snapshot: &Snapshot) -> Vec<String> {
     let width = snapshot.rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max(4);
     let mut lines = vec![
-        format!("slot {} (epoch {})", snapshot.slot, snapshot.epoch),
+        format!("slot {} (epoch {}, {})", snapshot.slot, snapshot.epoch, snapshot.fork),
         format!(
-            "{:width$}  {:>7}  {:10}  {:>9}  {:>9}  {:>5}  participation",
-            "node", "head", "root", "justified", "finalized", "peers"
+            "{:width$}  {:>7}  {:10}  {:10}  {:>9}  {:>9}  {:>5}  participation",
+            "node", "head", "root", "execution", "justified", "finalized", "peers"
         ),
     ];
     for row in &snapshot.rows {
@@ -122,9 +124,10 @@ pub(crate) fn table(snapshot: &Snapshot) -> Vec<String> {
             None => format!("{name:width$}  killed"),
             Some(Err(error)) => format!("{name:width$}  {}", error.lines().next().unwrap_or_default()),
             Some(Ok(status)) => format!(
-                "{name:width$}  {:>7}  {:10}  {:>9}  {:>9}  {:>5}  {}",
+                "{name:width$}  {:>7}  {:10}  {:10}  {:>9}  {:>9}  {:>5}  {}",
                 status.head_slot,
                 short(&status.head_root),
+                execution(status).unwrap_or("ok"),
                 status.justified.epoch,
                 status.finalized.epoch,
                 status.peers,
@@ -136,13 +139,22 @@ pub(crate) fn table(snapshot: &Snapshot) -> Vec<String> {
     lines
 }
 
+/// What is wrong with a node's execution layer.
+fn execution(status: &NodeStatus) -> Option<&'static str> {
+    match (status.is_engine_offline, status.is_optimistic) {
+        (true, _) => Some("no engine"),
+        (false, true) => Some("optimistic"),
+        (false, false) => None,
+    }
+}
+
 fn participation(known: Option<Participation>) -> String {
     known.map_or("-".to_owned(), |known| format!("{known} (epoch {})", known.epoch))
 }
 
 /// One line: nodes with the same head stand together, and numbers that all share stand once.
 pub(crate) fn line(snapshot: &Snapshot) -> String {
-    let mut text = format!("slot {:>4} epoch {:>3}", snapshot.slot, snapshot.epoch);
+    let mut text = format!("slot {:>4} epoch {:>3} {}", snapshot.slot, snapshot.epoch, snapshot.fork);
     let mut heads: Vec<(String, Vec<&str>)> = Vec::new();
     let mut absent = Vec::new();
     for row in &snapshot.rows {
@@ -150,6 +162,9 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
             None => absent.push(format!("{} killed", row.name)),
             Some(Err(_)) => absent.push(format!("{} silent", row.name)),
             Some(Ok(status)) => {
+                if let Some(problem) = execution(status) {
+                    absent.push(format!("{} {problem}", row.name));
+                }
                 let head = format!("{} {}", status.head_slot, short(&status.head_root));
                 match heads.iter_mut().find(|(known, _)| *known == head) {
                     Some((_, names)) => names.push(&row.name),
@@ -204,13 +219,15 @@ mod tests {
             justified: checkpoint(2),
             finalized: checkpoint(1),
             peers: 3,
+            is_optimistic: false,
+            is_engine_offline: false,
         };
         let participation = Participation { epoch: Epoch(1), attesting: Gwei(63), active: Gwei(64) };
         Row { name: name.into(), status: Some(Ok(status)), participation: Some(participation) }
     }
 
     fn snapshot(rows: Vec<Row>) -> Snapshot {
-        Snapshot { slot: Slot(30), epoch: Epoch(3), rows, note: None }
+        Snapshot { slot: Slot(30), epoch: Epoch(3), fork: ForkName::Capella, rows, note: None }
     }
 
     #[test]
@@ -218,7 +235,7 @@ mod tests {
         let line = line(&snapshot(vec![row("node-0", 30, 0xab), row("node-1", 30, 0xab)]));
         assert_eq!(
             line,
-            "slot   30 epoch   3  head 30 0xabababab (2 of 2)  justified 2  finalized 1  peers 3  \
+            "slot   30 epoch   3 capella  head 30 0xabababab (2 of 2)  justified 2  finalized 1  peers 3  \
              participation 98.4 % (epoch 1)"
         );
     }
@@ -234,11 +251,12 @@ mod tests {
         });
         if let Some(Ok(status)) = &mut rows[1].status {
             status.finalized.epoch = Epoch(0);
+            status.is_optimistic = true;
         }
         let line = line(&snapshot(rows));
         assert!(line.contains("head 30 0xabababab (node-0 node-2)  head 29 0xcdcdcdcd (node-1)"), "{line}");
         assert!(line.contains("finalized 1/0/1"), "{line}");
-        assert!(line.ends_with("  node-3 killed  node-4 silent"), "{line}");
+        assert!(line.ends_with("  node-1 optimistic  node-3 killed  node-4 silent"), "{line}");
     }
 
     #[test]
@@ -248,9 +266,15 @@ mod tests {
         let mut snapshot = snapshot(rows);
         snapshot.note = Some("drill 1 of 2: node-2 is killed".into());
         let lines = table(&snapshot);
-        assert_eq!(lines[0], "slot 30 (epoch 3)");
-        assert_eq!(lines[1], "node         head  root        justified  finalized  peers  participation");
-        assert_eq!(lines[2], "node-0         30  0xabababab          2          1      3  98.4 % (epoch 1)");
+        assert_eq!(lines[0], "slot 30 (epoch 3, capella)");
+        assert_eq!(
+            lines[1],
+            "node         head  root        execution   justified  finalized  peers  participation"
+        );
+        assert_eq!(
+            lines[2],
+            "node-0         30  0xabababab  ok                  2          1      3  98.4 % (epoch 1)"
+        );
         assert_eq!(lines[4], "node-2    killed");
         assert_eq!(lines[5], "drill 1 of 2: node-2 is killed");
     }

@@ -1,6 +1,7 @@
 //! A whole run: start, watch, end, judge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -12,8 +13,8 @@ use crate::launch::{signers, unix_ms};
 use crate::processes::STOP_DEADLINE;
 use crate::progress::{Row, Snapshot};
 use crate::{
-    Devnet, DevnetPlan, Finality, Foreign, KillDrill, NodeStatus, Participation, Progress, Signatures,
-    SignedLog, Summary,
+    Devnet, DevnetPlan, Finality, Foreign, KillDrill, Missed, NodeStatus, Participation, Progress,
+    Signatures, SignedLog, Summary,
 };
 
 /// Epochs from an epoch to its finality when everybody votes: it is justified when it ends, and final when the next ends.
@@ -92,6 +93,8 @@ struct Watch {
     /// By node, the participation of each epoch.
     participation: Vec<BTreeMap<Epoch, Participation>>,
     heads: Vec<Option<Slot>>,
+    /// Slots that some node's chain has no block of.
+    missed: BTreeSet<Slot>,
     /// When the end must be reached, in Unix milliseconds.
     deadline: Option<u64>,
     late_start: bool,
@@ -107,6 +110,7 @@ impl Watch {
             drill,
             participation: vec![BTreeMap::new(); nodes],
             heads: vec![None; nodes],
+            missed: BTreeSet::new(),
             deadline: None,
             late_start: unix_ms() > devnet.genesis_time * 1000,
             devnet,
@@ -194,8 +198,9 @@ impl Watch {
             if self.participation[place].contains_key(&wanted) {
                 continue;
             }
-            if let Ok(value) = self.devnet.members[place].probe.participation(wanted).await {
-                self.participation[place].insert(wanted, value);
+            if let Ok(report) = self.devnet.members[place].probe.epoch(wanted).await {
+                self.participation[place].insert(wanted, report.participation);
+                self.missed.extend(report.missed);
             }
         }
     }
@@ -210,10 +215,19 @@ impl Watch {
         let snapshot = Snapshot {
             slot,
             epoch: slot.epoch(self.devnet.spec),
+            fork: self.devnet.spec.fork_name_at_slot(slot),
             rows: rows.collect(),
             note: self.drill.as_ref().and_then(KillDrill::note),
         };
         self.progress.show(snapshot);
+    }
+
+    /// The logs of our validator clients, with the names of their nodes.
+    fn validator_logs(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.devnet.members.iter().filter_map(|member| {
+            let process = self.devnet.processes.plan(member.validator.as_deref()?)?;
+            Some((member.name.as_str(), process.log.as_path()))
+        })
     }
 
     fn names(&self) -> impl Iterator<Item = &str> + Clone {
@@ -272,6 +286,8 @@ impl Watch {
             heads: self.names().map(str::to_owned).zip(self.heads.iter().copied()).collect(),
             finalized: self.finality.agreed(Epoch(0), self.names()),
             participation,
+            forks: self.devnet.plan.forks.clone(),
+            missed: Missed::explain(&self.missed, self.validator_logs()),
             drills: self.drill.as_ref().map(|drill| drill.drills.clone()).unwrap_or_default(),
             signatures: Signatures::judge(&log),
             wall: begun.elapsed(),

@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use types::{Checkpoint, Epoch, Slot};
+use types::{Checkpoint, Epoch, ForkName, Slot};
 
-use crate::{Drill, Participation, Signatures};
+use crate::{Drill, Missed, Participation, Signatures};
 
 /// What is known at the end of a run.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,10 @@ pub struct Summary {
     pub finalized: Option<Checkpoint>,
     /// The lowest participation that any node saw, by epoch.
     pub participation: BTreeMap<Epoch, Participation>,
+    /// The forks that the network was to go through, with their epochs.
+    pub forks: BTreeMap<ForkName, Epoch>,
+    /// Blocks and other duties that were missed.
+    pub missed: Missed,
     /// Nodes that were killed.
     pub drills: Vec<Drill>,
     /// What the validators signed.
@@ -49,6 +53,27 @@ impl Summary {
                 least.epoch
             ),
         }
+    }
+
+    /// The forks that are final on all nodes, and those that are not.
+    fn write_forks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.forks.is_empty() {
+            return Ok(());
+        }
+        let last = self.finalized.as_ref().map_or(Epoch(0), |checkpoint| checkpoint.epoch);
+        let text = |(fork, epoch): (&ForkName, &Epoch)| {
+            // The first block of a fork is final with the checkpoint of the epoch after.
+            let is_final = *epoch < last || *epoch == 0;
+            format!("{fork} in epoch {epoch}{}", if is_final { "" } else { " (not final)" })
+        };
+        writeln!(f, "forks          {}", self.forks.iter().map(text).collect::<Vec<_>>().join(", "))
+    }
+
+    fn write_missed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Missed { blocks, lines, count } = &self.missed;
+        writeln!(f, "missed         {} blocks, {count} reports of other duties", blocks.len())?;
+        blocks.iter().try_for_each(|(slot, why)| writeln!(f, "               slot {slot}: {why}"))?;
+        lines.iter().try_for_each(|line| writeln!(f, "               {line}"))
     }
 
     fn write_drills(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,7 +136,9 @@ impl fmt::Display for Summary {
             None => format!("{name} unknown"),
         });
         writeln!(f, "heads          {}", heads.collect::<Vec<_>>().join(", "))?;
+        self.write_forks(f)?;
         self.write_participation(f)?;
+        self.write_missed(f)?;
         self.write_drills(f)?;
         let Signatures { keys, blocks, attestations, slashable } = &self.signatures;
         let verdict = match slashable.len() {
@@ -147,6 +174,21 @@ mod tests {
             "participation  0: 15.6 %, 1: 100.0 %, 2: 98.4 %; least after the first epoch 98.4 % (epoch 2)";
         assert!(text.contains(expected), "{text}");
         assert!(text.contains("nothing slashable"), "{text}");
+    }
+
+    #[test]
+    fn forks_and_missed_slots_are_told() {
+        let mut summary = Summary::default();
+        assert!(summary.to_string().contains("missed         0 blocks, 0 reports"));
+        summary.forks = [(ForkName::Altair, Epoch(2)), (ForkName::Bellatrix, Epoch(4))].into();
+        summary.finalized = Some(Checkpoint { epoch: Epoch(4), ..Checkpoint::default() });
+        summary.missed.blocks.insert(Slot(9), "node-1: no engine".to_owned());
+        let text = summary.to_string();
+        assert!(
+            text.contains("forks          altair in epoch 2, bellatrix in epoch 4 (not final)"),
+            "{text}"
+        );
+        assert!(text.contains("slot 9: node-1: no engine"), "{text}");
     }
 
     #[test]

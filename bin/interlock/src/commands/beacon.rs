@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use node::{BeaconConfig, BeaconNode, NetworkFolder};
 
+use crate::execution_choice::{ExecutionChoice, ExecutionEngines};
 use crate::{logging, shutdown};
 
 /// Follow a network, serve the Beacon API, and let validators take part.
@@ -15,6 +16,7 @@ use crate::{logging, shutdown};
 /// bootstrap_nodes.yaml. The node stops in order at SIGINT and SIGTERM; killed at any moment, it goes on from what it
 /// had stored.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Beacon {
     /// The folder that describes the network.
     #[arg(long, value_name = "DIR")]
@@ -55,7 +57,24 @@ pub struct Beacon {
     /// Listen to the attestations of all subnets.
     #[arg(long)]
     subscribe_all_subnets: bool,
+    /// Keep and serve all data columns, not only those that the node's identity gives it.
+    #[arg(long)]
+    supernode: bool,
+    #[command(flatten)]
+    execution: ExecutionChoice,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  With an execution client on the same machine, which was started with the same secret (for Geth: --authrpc.jwtsecret):
+    interlock beacon --network-dir network --data-dir node --execution http://127.0.0.1:8551 --execution-jwt jwt.hex
+
+  With a second engine that answers when the first one does not:
+    interlock beacon --network-dir network --data-dir node --execution http://127.0.0.1:8551 \\
+        --execution http://192.168.1.7:8551 --execution-jwt jwt.hex
+
+  In a devnet without any execution client, with three blobs a block since Deneb:
+    interlock beacon --network-dir network --data-dir node --execution mock --mock-blobs 3";
 
 impl Beacon {
     /// Runs until a signal, or until the node breaks.
@@ -70,7 +89,10 @@ impl Beacon {
 
     async fn run_node(self) -> anyhow::Result<()> {
         let mut stop = shutdown::on_signal().context("cannot listen for signals")?;
-        let mut node = BeaconNode::start(self.config()?).await?;
+        let network = NetworkFolder::read(&self.network_dir)?;
+        // Mock engines live as long as the node.
+        let engines = self.execution.start(&network, &self.data_dir).await?;
+        let mut node = BeaconNode::start(self.config(network, &engines)).await?;
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
             broken = node.broken() => {
@@ -85,9 +107,9 @@ impl Beacon {
         Ok(())
     }
 
-    fn config(self) -> anyhow::Result<BeaconConfig> {
-        Ok(BeaconConfig {
-            network: NetworkFolder::read(&self.network_dir)?,
+    fn config(self, network: NetworkFolder, engines: &ExecutionEngines) -> BeaconConfig {
+        BeaconConfig {
+            network,
             data_dir: self.data_dir,
             http: SocketAddr::new(self.http_address, self.http_port),
             allow_any_origin: self.http_allow_any_origin,
@@ -99,6 +121,9 @@ impl Beacon {
             static_peers: self.static_peer,
             target_peers: self.target_peers,
             subscribe_all_subnets: self.subscribe_all_subnets,
-        })
+            execution: engines.endpoints.clone(),
+            fee_recipient: self.execution.suggested_fee_recipient,
+            supernode: self.supernode,
+        }
     }
 }

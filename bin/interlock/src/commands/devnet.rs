@@ -16,6 +16,7 @@ use types::{Epoch, ForkName};
 /// nodes have finalized an epoch, or when all kill drills are done; then all messages that validators signed are judged
 /// by the slashing conditions. The exit status is 0 where everything was as it should be.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Devnet {
     /// Beacon nodes, each with a validator client.
     #[arg(long, default_value_t = 4)]
@@ -32,10 +33,20 @@ pub struct Devnet {
     /// End when every node has finalized this epoch or a later one with the same root; fail when that takes too long.
     #[arg(long, value_name = "EPOCH")]
     until_finalized: Option<u64>,
-    /// Forks to go through, with their epochs, as in altair=2,bellatrix=4; a fork that is left out begins together with
-    /// the next one that is named. Without this the network stays in phase 0.
+    /// Forks to go through, with their epochs, as in altair=2,bellatrix=4,capella=6; a fork that is left out begins
+    /// together with the next one that is named, so fulu=0 begins with all of them. Without this the network stays in
+    /// phase 0. From Bellatrix on each node has a mock engine of its own, which executes nothing.
     #[arg(long = "fork", value_name = "FORK=EPOCH", value_delimiter = ',', value_parser = fork_epoch)]
     forks: Vec<(ForkName, Epoch)>,
+    /// Limits of blobs a block, with the epochs from which they hold, as in 6=9,8=12; since Fulu.
+    #[arg(long = "bpo", value_name = "EPOCH=MAX_BLOBS", value_delimiter = ',', value_parser = blob_limit)]
+    blob_schedule: Vec<(Epoch, u64)>,
+    /// Blobs in each block, since Deneb.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    blobs: u64,
+    /// Nodes that keep all data columns, the first ones, since Fulu; the others keep what their identity gives them.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    supernodes: u64,
     /// The network's folder, which must be empty or not exist; it is kept [default: a temporary folder, which is removed
     /// when all went well].
     #[arg(long, value_name = "DIR")]
@@ -67,10 +78,27 @@ pub struct Devnet {
     lodestar: Option<PathBuf>,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  Through all forks, the merge included, until epoch 14 is final:
+    interlock devnet --fork altair=2,bellatrix=4,capella=6,deneb=8,electra=10,fulu=12 --until-finalized 14
+
+  All forks from the start, six blobs a block, and one node that keeps all columns:
+    interlock devnet --fork fulu=0 --blobs 6 --supernodes 1 --until-finalized 3
+
+  Mainnet's sizes:
+    interlock devnet --preset mainnet --validators 512 --nodes 2 --fork fulu=0 --until-finalized 3";
+
 fn fork_epoch(text: &str) -> anyhow::Result<(ForkName, Epoch)> {
     let (fork, epoch) = text.split_once('=').context("expected FORK=EPOCH, as in altair=2")?;
     let fork = fork.parse().map_err(|_| anyhow::anyhow!("no fork {fork:?}"))?;
     Ok((fork, Epoch(epoch.parse().with_context(|| format!("no epoch {epoch:?}"))?)))
+}
+
+fn blob_limit(text: &str) -> anyhow::Result<(Epoch, u64)> {
+    let (epoch, limit) = text.split_once('=').context("expected EPOCH=MAX_BLOBS, as in 6=9")?;
+    let epoch = Epoch(epoch.parse().with_context(|| format!("no epoch {epoch:?}"))?);
+    Ok((epoch, limit.parse().with_context(|| format!("no number of blobs {limit:?}"))?))
 }
 
 /// A foreign process.
@@ -138,6 +166,9 @@ impl Devnet {
             subscribe_all_subnets: self.subscribe_all_subnets,
             drills: self.kill_drill.map(|count| DrillPlan { count, seed: self.seed }),
             forks: self.forks.into_iter().collect(),
+            blob_schedule: self.blob_schedule.into_iter().collect(),
+            blobs: self.blobs,
+            supernodes: self.supernodes,
         }
     }
 
@@ -150,7 +181,7 @@ impl Devnet {
             "Lodestar knows slots of whole seconds only: --slot-ms {} goes with no --join",
             self.slot_ms
         );
-        let installation = self.lodestar.clone().map_or_else(interop::default_dir, Ok)?;
+        let installation = self.lodestar.clone().map_or_else(|| interop::Peer::Lodestar.default_dir(), Ok)?;
         let guests = self.join.iter().enumerate().map(|(number, guest)| {
             let lodestar = interop::Lodestar { installation: installation.clone(), role: guest.0, number };
             Box::new(lodestar) as Box<dyn Foreign>
@@ -189,6 +220,12 @@ mod tests {
         assert_eq!(plan.until_finalized, Some(Epoch(2)));
         assert_eq!(plan.drills, Some(DrillPlan { count: 5, seed: 9 }));
         plan.check(3).unwrap();
+        let plan = parse("--fork deneb=0,fulu=4 --bpo 4=9,6=12 --blobs 3 --supernodes 1").unwrap();
+        let plan = plan.plan("interlock".into(), "net".into());
+        assert_eq!(plan.forks, [(ForkName::Deneb, Epoch(0)), (ForkName::Fulu, Epoch(4))].into());
+        assert_eq!(plan.blob_schedule, [(Epoch(4), 9), (Epoch(6), 12)].into());
+        assert_eq!((plan.blobs, plan.supernodes), (3, 1));
+        plan.check(4).unwrap();
     }
 
     #[test]
@@ -196,6 +233,9 @@ mod tests {
         assert!(parse("--seed 3").is_err(), "a seed without drills");
         assert!(parse("--keep --dir net").is_err());
         assert!(parse("--preset gnosis").is_err());
+        for wrong in ["--fork homestead=3", "--fork altair", "--fork altair=x", "--bpo 6", "--bpo 6=many"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
         assert!(parse("--join geth").is_err());
         let error = parse("--join lodestar-node --slot-ms 1500").unwrap().foreign().err().unwrap();
         assert!(error.to_string().contains("whole seconds"), "{error}");
