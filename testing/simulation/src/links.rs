@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use types::Time;
+use types::constants::FAR_FUTURE_EPOCH;
+use types::{ForkName, Time};
 
 use crate::Scenario;
 use crate::scenario::Links;
@@ -50,6 +51,12 @@ impl Network {
         for node in 0..nodes {
             for _ in 1..scenario.links.dials {
                 connect(node, rng.random_range(0..nodes));
+            }
+        }
+        // Who needs columns looks for peers that have them, and everyone finds those that have all.
+        if scenario.spec.fork_epoch(ForkName::Fulu) != FAR_FUTURE_EPOCH {
+            for super_node in 0..scenario.data.supernodes.min(nodes) {
+                (0..nodes).for_each(|node| connect(super_node, node));
             }
         }
         let (least, most) = scenario.links.latency_ms;

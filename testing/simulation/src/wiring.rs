@@ -275,5 +275,8 @@ fn duration_ms(job: &Job) -> (u64, u64) {
         Job::AdvanceState(_) => (5, 40),
         Job::ReplayStates(_) => (10, 80),
         Job::BuildBlock(_) => (10, 60),
+        Job::VerifySidecars(_) => (2, 40),
+        Job::MakeSidecars(_) => (5, 100),
+        Job::RecoverColumns(_) => (200, 2000),
     }
 }
