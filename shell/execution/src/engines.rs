@@ -220,7 +220,17 @@ impl Engines {
         {
             return vec![*index];
         }
-        let mut order: Vec<usize> = (0..self.engines.len())
+        Self::by_state(&shared)
+    }
+
+    /// The engine that is best to be asked about the execution chain itself, none where there is none to ask.
+    pub(crate) fn best(&self) -> Option<&Engine> {
+        let best = Self::by_state(&self.shared()).first().copied();
+        best.map(|index| &self.engines[index])
+    }
+
+    fn by_state(shared: &Shared) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..shared.health.len())
             .filter(|index| shared.health[*index].state() <= EngineState::Offline)
             .collect();
         order.sort_by_key(|index| shared.health[*index].state());
@@ -232,7 +242,7 @@ impl Engines {
         order
     }
 
-    fn why_none(&self) -> String {
+    pub(crate) fn why_none(&self) -> String {
         let states = self.states();
         let one = |(url, state): &(String, EngineState)| match state {
             EngineState::Unauthorized => format!("{url} does not accept our JWT"),

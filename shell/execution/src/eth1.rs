@@ -1,6 +1,7 @@
 //! What is asked of the execution chain itself: blocks, for the merge and for votes on deposits, and the logs of the
 //! deposit contract.
 
+use deposits::{DepositLog, ExecutionBlock};
 use engine::{PowBlock, keccak256};
 use serde_json::{Value, json};
 use types::{Bytes, DepositRequest, ExecutionAddress, FixedBytes, Gwei, Root, Uint256};
@@ -36,17 +37,12 @@ impl Eth1Block {
         let Self { hash, parent_hash, total_difficulty, .. } = *self;
         PowBlock { block_hash: hash, parent_hash, total_difficulty }
     }
-}
 
-/// A deposit, as the deposit contract logged it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DepositLog {
-    /// The block it is in.
-    pub block_number: u64,
-    /// That block's hash.
-    pub block_hash: Root,
-    /// The deposit, with its place among all deposits.
-    pub deposit: DepositRequest,
+    /// What those who follow the deposit contract ask about it.
+    pub fn execution_block(&self) -> ExecutionBlock {
+        let Self { hash, parent_hash, number, timestamp, .. } = *self;
+        ExecutionBlock { hash, parent_hash, number, timestamp }
+    }
 }
 
 impl Engine {

@@ -1,11 +1,12 @@
 //! The methods of the `eth_` family that consensus clients call.
 
 use execution::codec::{self, data_to_json, quantity_to_json, text};
-use execution::{DEPOSIT_EVENT_TOPIC, deposit_event_data};
+use execution::{DEPOSIT_EVENT_TOPIC, DepositLog, deposit_event_data};
 use serde_json::{Value, json};
 
 use crate::calls::{RpcError, block_to_json, param};
 use crate::mock_engine::MockEngine;
+use crate::tree::MockBlock;
 
 impl MockEngine {
     pub(crate) fn call_eth(&self, now_ms: u64, name: &str, params: &[Value]) -> Result<Value, RpcError> {
@@ -41,14 +42,31 @@ impl MockEngine {
         })
     }
 
+    /// The logs of deposits between two blocks of the head's chain, both included; and those that were put in by hand.
+    pub fn deposit_logs(&self, first: u64, last: u64) -> Vec<DepositLog> {
+        let mut logs = self.deposit_logs.clone();
+        logs.retain(|log| (first..=last).contains(&log.block_number));
+        for number in self.config.deposits.blocks(first, last) {
+            if let Some(block) = self.block_by_number(number) {
+                logs.extend(self.config.deposits.logs(number, block.hash));
+            }
+        }
+        logs
+    }
+
+    /// The block of a number in the head's chain, as far as blocks are kept.
+    pub fn block_by_number(&self, number: u64) -> Option<&MockBlock> {
+        self.tree.ancestor_at(self.forkchoice().head_block_hash, number)
+    }
+
     /// The deposits of the blocks that a filter names; it is taken to name the deposit contract.
     fn logs(&self, filter: &Value) -> Result<Value, codec::Malformed> {
         let filter = codec::Object::of(filter)?;
         let (first, last) =
             (filter.get("fromBlock", codec::quantity)?, filter.get("toBlock", codec::quantity)?);
         let address = filter.get("address", codec::fixed::<20>)?;
-        let logs = self.deposit_logs.iter().filter(|log| (first..=last).contains(&log.block_number));
-        let one = |log: &execution::DepositLog| {
+        let logs = self.deposit_logs(first, last);
+        let one = |log: &DepositLog| {
             json!({
                 "address": data_to_json(&address.0),
                 "topics": [data_to_json(&DEPOSIT_EVENT_TOPIC.0)],
@@ -59,6 +77,6 @@ impl MockEngine {
                 "removed": false,
             })
         };
-        Ok(logs.map(one).collect())
+        Ok(logs.iter().map(one).collect())
     }
 }

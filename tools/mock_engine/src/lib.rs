@@ -17,6 +17,7 @@ mod blobs;
 mod build;
 mod calls;
 mod conduct;
+mod deposits;
 mod eth1;
 mod mock_engine;
 mod server;
@@ -24,6 +25,7 @@ mod tree;
 
 pub use blobs::{MockBlob, random_blob};
 pub use conduct::{Conduct, Lie, Schedule};
+pub use deposits::{DepositSchedule, read_deposit_data};
 pub use mock_engine::{MockConfig, MockEngine};
 pub use server::{MockServer, MockServerConfig};
 pub use tree::MockBlock;

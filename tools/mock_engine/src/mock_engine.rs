@@ -15,6 +15,7 @@ use types::{Bytes, ExecutionPayload, ExecutionRequests, FixedBytes, ForkName, Ro
 use crate::blobs::{GAS_PER_BLOB, MockBlob};
 use crate::build::{Contents, build, proofs};
 use crate::conduct::{Conduct, Lie, Schedule};
+use crate::deposits::DepositSchedule;
 use crate::tree::{MockBlock, Standing, Tree};
 
 /// The payloads being built, and the blobs of the pool, that are kept; the oldest goes for one more.
@@ -34,6 +35,8 @@ pub struct MockConfig {
     pub transactions_per_block: usize,
     /// The blobs that it puts into a payload since Deneb.
     pub blobs_per_block: usize,
+    /// The deposits that its blocks bring.
+    pub deposits: DepositSchedule,
     /// What all randomness is drawn from.
     pub seed: u64,
 }
@@ -76,6 +79,7 @@ impl Default for MockConfig {
             schedule: None,
             transactions_per_block: 2,
             blobs_per_block: 0,
+            deposits: DepositSchedule::default(),
             seed: 0,
         }
     }
@@ -156,7 +160,12 @@ impl MockEngine {
         self.pool.push_back(blob);
     }
 
-    /// Has the deposit contract log a deposit.
+    /// The deposits that blocks bring, to be changed for those that nobody has seen.
+    pub fn deposits_mut(&mut self) -> &mut DepositSchedule {
+        &mut self.config.deposits
+    }
+
+    /// Has the deposit contract log a deposit in a block that need not be there.
     pub fn add_deposit_log(&mut self, log: DepositLog) {
         self.deposit_logs.push(log);
     }
@@ -230,13 +239,20 @@ impl MockEngine {
             },
             self.is_bad(request),
         );
-        if request.execution_requests == self.requests {
+        if request.execution_requests == self.requests_of(payload.block_number) {
             self.requests = ExecutionRequests::default();
         }
         if self.conduct.adopts_orphans {
             self.tree.adopt(hash);
         }
         Ok(self.status(now_ms, hash))
+    }
+
+    /// What the payload of a number asks for, since Electra: the deposits that it logs, and what it was told to.
+    fn requests_of(&self, number: u64) -> ExecutionRequests {
+        let mut requests = self.requests.clone();
+        requests.deposits.splice(..0, self.config.deposits.of_block(number));
+        requests
     }
 
     /// What is wrong with a payload by itself and by its parent, where that is known.
@@ -323,7 +339,7 @@ impl MockEngine {
         let contents = Contents {
             transactions: self.config.transactions_per_block,
             blobs: self.config.blobs_per_block,
-            requests: &self.requests,
+            requests: &self.requests_of(parent.number + 1),
             lie: self.conduct.lie,
         };
         let mut random = ChaCha8Rng::seed_from_u64(self.config.seed ^ u64::from_be_bytes(id.0));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod deposits;
 mod http;
 mod machine;
 mod schema;
