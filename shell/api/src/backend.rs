@@ -5,15 +5,17 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 use types::{
-    Attestation, AttestationData, AttesterSlashing, BeaconBlock, BeaconState, Epoch, ProposerSlashing, Root,
-    SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock, SignedContributionAndProof,
-    SignedVoluntaryExit, Slot, Spec, SyncCommitteeContribution, SyncCommitteeMessage, ValidatorIndex,
+    Attestation, AttestationData, AttesterSlashing, BeaconState, BlobSidecar, Bytes, CommitteeIndex,
+    DataColumnSidecar, Epoch, ExecutionAddress, ForkName, ProposerSlashing, Root, SignedAggregateAndProof,
+    SignedBLSToExecutionChange, SignedBeaconBlock, SignedBlockContents, SignedContributionAndProof,
+    SignedVoluntaryExit, SingleAttestation, Slot, Spec, SyncCommitteeContribution, SyncCommitteeMessage,
+    ValidatorIndex,
 };
 
 use crate::{
-    ApiError, AttesterDuty, BlockId, BlockPlace, BlockRequest, CommitteeInfo, CommitteeSubscription, Duties,
-    Event, Failure, ForkChoiceDump, Genesis, HeadInfo, Identity, PeerInfo, ProposerDuty, StateId, SyncDuty,
-    SyncSubscription, Syncing,
+    ApiError, AttesterDuty, BlockId, BlockPlace, BlockRequest, BroadcastValidation, CommitteeInfo,
+    CommitteeSubscription, Duties, Event, Failure, ForkChoiceDump, Genesis, HeadInfo, Identity, PeerInfo,
+    ProducedBlock, ProposerDuty, StateId, SyncDuty, SyncSubscription, Syncing,
 };
 
 /// An answer, or an error in the API's form.
@@ -29,10 +31,15 @@ pub struct Found<T> {
     pub value: T,
     /// True where it is of the finalized chain.
     pub finalized: bool,
+    /// True where the execution of its block is not verified.
+    pub execution_optimistic: bool,
 }
 
 /// A block that was found: its place, its contents, and how sure it is.
 pub type FoundBlock = Found<(BlockPlace, Arc<SignedBeaconBlock>)>;
+
+/// Data that belongs to a block, of the block's fork.
+pub type FoundData<T> = Found<(ForkName, T)>;
 
 /// The node behind the API. Methods that are not futures answer from memory at once.
 pub trait Backend: Send + Sync + 'static {
@@ -57,6 +64,12 @@ pub trait Backend: Send + Sync + 'static {
     fn block(&self, id: BlockId) -> Reply<'_, FoundBlock>;
     /// Blocks of a slot, or with a parent; with neither, the head.
     fn headers(&self, slot: Option<Slot>, parent: Option<Root>) -> Reply<'_, Vec<FoundBlock>>;
+    /// The blob sidecars of a block, by index; none of a block without blobs. A block since Fulu has none: 400.
+    fn blob_sidecars(&self, id: BlockId) -> Reply<'_, FoundData<Vec<Arc<BlobSidecar>>>>;
+    /// The blobs of a block in the order of its commitments, of all versioned hashes or of these.
+    fn blobs(&self, id: BlockId, versioned_hashes: Option<Vec<Root>>) -> Reply<'_, FoundData<Vec<Bytes>>>;
+    /// The columns that the node has of a block, by index; a block before Fulu has none: 400.
+    fn data_column_sidecars(&self, id: BlockId) -> Reply<'_, FoundData<Vec<Arc<DataColumnSidecar>>>>;
     /// The committees of an epoch near a state's own.
     fn committees(&self, state: Arc<BeaconState>, epoch: Epoch) -> Reply<'_, Vec<CommitteeInfo>>;
     /// The members of the sync committee of an epoch, by place, as a state knows it.
@@ -72,10 +85,16 @@ pub trait Backend: Send + Sync + 'static {
     ) -> Reply<'_, Duties<AttesterDuty>>;
     /// Which of these validators are in the sync committee of an epoch; nobody before Altair.
     fn sync_duties(&self, epoch: Epoch, validators: Vec<ValidatorIndex>) -> Reply<'_, Vec<SyncDuty>>;
-    /// What to attest to in a slot, with committee index 0.
+    /// What to attest to in a slot, with committee index 0; 503 where that is an optimistic block.
     fn attestation_data(&self, slot: Slot) -> Reply<'_, AttestationData>;
-    /// The best aggregate for some data.
-    fn aggregate_attestation(&self, slot: Slot, data_root: Root) -> Reply<'_, Attestation>;
+    /// The best aggregate of a committee for some data; before Electra the data tells the committee. 503 where it is for
+    /// an optimistic block.
+    fn aggregate_attestation(
+        &self,
+        slot: Slot,
+        data_root: Root,
+        committee: Option<CommitteeIndex>,
+    ) -> Reply<'_, Attestation>;
     /// The best contribution of a subcommittee of the sync committee for a block.
     fn sync_contribution(
         &self,
@@ -83,8 +102,10 @@ pub trait Backend: Send + Sync + 'static {
         subcommittee: u64,
         root: Root,
     ) -> Reply<'_, SyncCommitteeContribution>;
-    /// A block to be signed.
-    fn produce_block(&self, request: BlockRequest) -> Reply<'_, BeaconBlock>;
+    /// A block to be signed, with its blobs; 503 where it would be built on an optimistic block.
+    fn produce_block(&self, request: BlockRequest) -> Reply<'_, ProducedBlock>;
+    /// Who wants the fees of blocks that these validators propose; known for this epoch and the next two.
+    fn prepare_beacon_proposer(&self, recipients: Vec<(ValidatorIndex, ExecutionAddress)>) -> Reply<'_, ()>;
     /// Committees whose subnets validators need.
     fn subscribe_committees(&self, subscriptions: Vec<CommitteeSubscription>) -> Reply<'_, ()>;
     /// Subnets of the sync committee that validators need.
@@ -96,10 +117,12 @@ pub trait Backend: Send + Sync + 'static {
         validators: Vec<ValidatorIndex>,
     ) -> Reply<'_, Vec<(ValidatorIndex, bool)>>;
 
-    /// Validates, publishes and imports a block.
-    fn publish_block(&self, block: Arc<SignedBeaconBlock>) -> Reply<'_, ()>;
-    /// Validates and publishes attestations; answers with those that failed.
+    /// Validates, publishes and imports a block with its blobs; as much as is asked of it before anything is published.
+    fn publish_block(&self, contents: SignedBlockContents, validation: BroadcastValidation) -> Reply<'_, ()>;
+    /// Validates and publishes attestations of slots before Electra; answers with those that failed.
     fn publish_attestations(&self, attestations: Vec<Attestation>) -> Reply<'_, Vec<Failure>>;
+    /// Validates and publishes attestations of slots since Electra; answers with those that failed.
+    fn publish_single_attestations(&self, attestations: Vec<SingleAttestation>) -> Reply<'_, Vec<Failure>>;
     /// Validates and publishes aggregates; answers with those that failed.
     fn publish_aggregates(&self, aggregates: Vec<SignedAggregateAndProof>) -> Reply<'_, Vec<Failure>>;
     /// Validates and publishes votes of the sync committee; answers with those that failed.

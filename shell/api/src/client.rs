@@ -1,5 +1,7 @@
 //! A client of the Beacon API, for validator clients and tools; it needs nothing of our own server that others lack.
 
+mod data;
+mod forms;
 mod sync_committee;
 mod validator;
 
@@ -10,9 +12,8 @@ use futures::StreamExt;
 use serde_json::Value;
 use types::{BeaconState, Checkpoint, ForkName, Root, SignedBeaconBlock, Slot, Spec, SszExt};
 
-use crate::envelope::CONSENSUS_VERSION;
 use crate::{BlockId, Failure, Genesis, PeerInfo, StateId, Syncing};
-use validator::Legacy;
+use forms::Legacy;
 
 /// Requests other than states and events are small; a node that takes longer has missed the slot anyway.
 const TIMEOUT: Duration = Duration::from_secs(12);
@@ -148,16 +149,8 @@ impl Client {
 
     /// The JSON of a POST's answer; null where the answer has no body.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
-        self.post_as(path, None, body).await
-    }
-
-    /// As [`Client::post`], with the body's fork in the header that the newer endpoints want.
-    async fn post_as(&self, path: &str, fork: Option<ForkName>, body: &Value) -> Result<Value> {
         let url = format!("{}{path}", self.base);
-        let mut request = self.http.post(&url).timeout(TIMEOUT).json(body);
-        if let Some(fork) = fork {
-            request = request.header(CONSENSUS_VERSION, fork.as_str());
-        }
+        let request = self.http.post(&url).timeout(TIMEOUT).json(body);
         let response = Self::checked(&url, request.send().await).await?;
         let text = response.text().await.map_err(|error| Self::unreachable(&url, &error))?;
         Ok(serde_json::from_str(&text).unwrap_or_default())
@@ -252,15 +245,7 @@ impl Client {
 
     /// A block and its fork.
     pub async fn block(&self, spec: &'static Spec, id: BlockId) -> Result<(ForkName, SignedBeaconBlock)> {
-        let name = match id {
-            BlockId::Head => "head".to_owned(),
-            BlockId::Genesis => "genesis".to_owned(),
-            BlockId::Finalized => "finalized".to_owned(),
-            BlockId::Justified => "justified".to_owned(),
-            BlockId::Slot(slot) => slot.to_string(),
-            BlockId::Root(root) => root.to_string(),
-        };
-        let path = format!("/eth/v2/beacon/blocks/{name}");
+        let path = format!("/eth/v2/beacon/blocks/{id}");
         let value = self.get(&path).await?;
         let fork: ForkName = self.member(&path, &value, "/version")?;
         let block = self.read(&path, SignedBeaconBlock::from_json(&value["data"], spec.ctx(fork)))?;
@@ -269,15 +254,7 @@ impl Client {
 
     /// A state, as SSZ.
     pub async fn state(&self, spec: &'static Spec, id: StateId) -> Result<BeaconState> {
-        let name = match id {
-            StateId::Head => "head".to_owned(),
-            StateId::Genesis => "genesis".to_owned(),
-            StateId::Finalized => "finalized".to_owned(),
-            StateId::Justified => "justified".to_owned(),
-            StateId::Slot(slot) => slot.to_string(),
-            StateId::Root(root) => root.to_string(),
-        };
-        let path = format!("/eth/v2/debug/beacon/states/{name}");
+        let path = format!("/eth/v2/debug/beacon/states/{id}");
         let url = format!("{}{path}", self.base);
         let request = self.http.get(&url).timeout(STATE_TIMEOUT).header("accept", "application/octet-stream");
         let response = Self::checked(&url, request.send().await).await?;

@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use types::{Ctx, ForkName, Ssz, SszExt};
 
-use crate::ApiError;
+use crate::lists::{encode_list, json_list};
+use crate::{ApiError, Found};
 
 /// The header that names a body's fork.
 pub const CONSENSUS_VERSION: HeaderName = HeaderName::from_static("eth-consensus-version");
@@ -18,7 +19,8 @@ pub const OCTET_STREAM: &str = "application/octet-stream";
 #[derive(Default)]
 pub struct Envelope {
     version: Option<ForkName>,
-    finalized: Option<bool>,
+    /// `execution_optimistic` and `finalized`.
+    chain: Option<(bool, bool)>,
     extra: Vec<(&'static str, String)>,
 }
 
@@ -29,8 +31,8 @@ impl Envelope {
     }
 
     /// Data of a chain: `execution_optimistic` and `finalized` stand beside it.
-    pub fn chain(finalized: bool) -> Self {
-        Self { finalized: Some(finalized), ..Self::default() }
+    pub fn of<T>(found: &Found<T>) -> Self {
+        Self { chain: Some((found.execution_optimistic, found.finalized)), ..Self::default() }
     }
 
     /// With the fork's name.
@@ -50,8 +52,8 @@ impl Envelope {
         if let Some(version) = self.version {
             body.push_str(&format!("\"version\":\"{version}\","));
         }
-        if let Some(finalized) = self.finalized {
-            body.push_str(&format!("\"execution_optimistic\":false,\"finalized\":{finalized},"));
+        if let Some((optimistic, finalized)) = self.chain {
+            body.push_str(&format!("\"execution_optimistic\":{optimistic},\"finalized\":{finalized},"));
         }
         for (name, json) in &self.extra {
             body.push_str(&format!("\"{name}\":{json},"));
@@ -70,10 +72,31 @@ impl Envelope {
         value: std::sync::Arc<T>,
         ctx: Ctx,
     ) -> Response {
+        let other = value.clone();
+        self.encoded(headers, move || other.to_ssz(ctx), move || value.to_json_string(ctx)).await
+    }
+
+    /// A list of containers, as [`Envelope::container`].
+    pub async fn list<T: Ssz>(self, headers: &HeaderMap, values: Vec<T>, ctx: Ctx) -> Response {
+        let values = std::sync::Arc::new(values);
+        let other = values.clone();
+        self.encoded(headers, move || encode_list(&other, ctx), move || json_list(&values, ctx)).await
+    }
+
+    /// Bytes where the request prefers SSZ, else JSON; encoded on a blocking thread.
+    pub async fn encoded(
+        self,
+        headers: &HeaderMap,
+        to_ssz: impl FnOnce() -> Vec<u8> + Send + 'static,
+        to_json: impl FnOnce() -> String + Send + 'static,
+    ) -> Response {
         let ssz = prefers_ssz(headers);
-        let encoded = tokio::task::spawn_blocking(move || {
-            if ssz { Encoded::Ssz(value.to_ssz(ctx)) } else { Encoded::Json(value.to_json_string(ctx)) }
-        });
+        let encoded =
+            tokio::task::spawn_blocking(
+                move || {
+                    if ssz { Encoded::Ssz(to_ssz()) } else { Encoded::Json(to_json()) }
+                },
+            );
         match encoded.await {
             Ok(Encoded::Json(json)) => self.json(json),
             Ok(Encoded::Ssz(bytes)) => {

@@ -92,6 +92,8 @@ pub enum Event {
         previous_duty_dependent_root: Root,
         /// What attester duties of the next epoch depend on.
         current_duty_dependent_root: Root,
+        /// True where the execution of the head is not verified.
+        execution_optimistic: bool,
     },
     /// A block was imported.
     Block {
@@ -99,6 +101,8 @@ pub enum Event {
         slot: Slot,
         /// The block.
         block: Root,
+        /// True where its execution is not verified.
+        execution_optimistic: bool,
     },
     /// A gossip block passed validation.
     BlockGossip {
@@ -117,6 +121,8 @@ pub enum Event {
         checkpoint: Checkpoint,
         /// The state of its block.
         state: Root,
+        /// True where the execution of the head is not verified.
+        execution_optimistic: bool,
     },
     /// The head left its chain.
     ChainReorg {
@@ -134,6 +140,8 @@ pub enum Event {
         new_head_state: Root,
         /// The new head's epoch.
         epoch: Epoch,
+        /// True where the execution of the new head is not verified.
+        execution_optimistic: bool,
     },
 }
 
@@ -162,22 +170,23 @@ impl Event {
                 epoch_transition,
                 previous_duty_dependent_root,
                 current_duty_dependent_root,
+                execution_optimistic,
             } => json!({
                 "slot": text(slot), "block": text(block), "state": text(state),
                 "epoch_transition": epoch_transition,
                 "previous_duty_dependent_root": text(previous_duty_dependent_root),
                 "current_duty_dependent_root": text(current_duty_dependent_root),
-                "execution_optimistic": false,
+                "execution_optimistic": execution_optimistic,
             }),
-            Self::Block { slot, block } => {
-                json!({ "slot": text(slot), "block": text(block), "execution_optimistic": false })
-            }
+            Self::Block { slot, block, execution_optimistic } => json!({
+                "slot": text(slot), "block": text(block), "execution_optimistic": execution_optimistic,
+            }),
             Self::BlockGossip { slot, block } => json!({ "slot": text(slot), "block": text(block) }),
             Self::Attestation(attestation) => attestation.to_json(spec.ctx_at_slot(attestation.data.slot)),
             Self::Operation(_, data) => data.clone(),
-            Self::FinalizedCheckpoint { checkpoint, state } => json!({
+            Self::FinalizedCheckpoint { checkpoint, state, execution_optimistic } => json!({
                 "block": text(&checkpoint.root), "state": text(state), "epoch": text(&checkpoint.epoch),
-                "execution_optimistic": false,
+                "execution_optimistic": execution_optimistic,
             }),
             Self::ChainReorg {
                 slot,
@@ -187,11 +196,12 @@ impl Event {
                 old_head_state,
                 new_head_state,
                 epoch,
+                execution_optimistic,
             } => json!({
                 "slot": text(slot), "depth": text(depth),
                 "old_head_block": text(old_head_block), "new_head_block": text(new_head_block),
                 "old_head_state": text(old_head_state), "new_head_state": text(new_head_state),
-                "epoch": text(epoch), "execution_optimistic": false,
+                "epoch": text(epoch), "execution_optimistic": execution_optimistic,
             }),
         }
     }

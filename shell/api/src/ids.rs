@@ -1,5 +1,6 @@
 //! The names by which requests ask for states, blocks and validators.
 
+use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use types::{BlsPubkey, Root, Slot, ValidatorIndex};
@@ -49,6 +50,19 @@ pub enum ValidatorId {
     Pubkey(BlsPubkey),
 }
 
+impl Display for StateId {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head => f.write_str("head"),
+            Self::Genesis => f.write_str("genesis"),
+            Self::Finalized => f.write_str("finalized"),
+            Self::Justified => f.write_str("justified"),
+            Self::Slot(slot) => slot.fmt(f),
+            Self::Root(root) => root.fmt(f),
+        }
+    }
+}
+
 impl FromStr for StateId {
     type Err = ApiError;
 
@@ -63,6 +77,19 @@ impl FromStr for StateId {
                 SlotOrRoot::Root(root) => Self::Root(root),
             },
         })
+    }
+}
+
+impl Display for BlockId {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head => f.write_str("head"),
+            Self::Genesis => f.write_str("genesis"),
+            Self::Finalized => f.write_str("finalized"),
+            Self::Justified => f.write_str("justified"),
+            Self::Slot(slot) => slot.fmt(f),
+            Self::Root(root) => root.fmt(f),
+        }
     }
 }
 

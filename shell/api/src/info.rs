@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use types::{
-    BlsPubkey, BlsSignature, Checkpoint, CommitteeIndex, Epoch, ForkName, Gwei, Root, Slot, Validator,
-    ValidatorIndex, Version,
+    BlockContents, BlsPubkey, BlsSignature, Checkpoint, CommitteeIndex, Epoch, ForkName, Gwei, Root, Slot,
+    Uint256, Validator, ValidatorIndex, Version,
 };
 
 /// Genesis facts.
@@ -180,6 +180,50 @@ pub struct BlockRequest {
     pub graffiti: Root,
 }
 
+/// A block to be signed, and what it is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProducedBlock {
+    /// The block and its blobs.
+    pub contents: BlockContents,
+    /// What the payload earns its fee recipient, in wei.
+    pub execution_payload_value: Uint256,
+    /// What the block earns its proposer on the beacon chain, in wei.
+    pub consensus_block_value: Uint256,
+}
+
+/// What must be known of a block before it is broadcast.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BroadcastValidation {
+    /// That it passes the rules of gossip.
+    #[default]
+    Gossip,
+    /// That the state transition takes it.
+    Consensus,
+    /// The same, and that its proposer has signed no other block of the slot.
+    ConsensusAndEquivocation,
+}
+
+impl BroadcastValidation {
+    /// The API's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gossip => "gossip",
+            Self::Consensus => "consensus",
+            Self::ConsensusAndEquivocation => "consensus_and_equivocation",
+        }
+    }
+}
+
+impl std::str::FromStr for BroadcastValidation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Gossip, Self::Consensus, Self::ConsensusAndEquivocation];
+        let found = all.into_iter().find(|level| level.as_str() == text);
+        found.ok_or_else(|| format!("no such level of validation: {text:?}"))
+    }
+}
+
 /// A node of fork choice, for `debug/fork_choice`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForkChoiceNode {
@@ -197,6 +241,8 @@ pub struct ForkChoiceNode {
     pub weight: u64,
     /// `valid`, `invalid` or `optimistic`.
     pub validity: &'static str,
+    /// The block of the execution layer; zero before the merge.
+    pub execution_block_hash: Root,
 }
 
 /// `debug/fork_choice`.
@@ -221,6 +267,8 @@ pub struct HeadInfo {
     pub root: Root,
     /// Its slot.
     pub slot: Slot,
+    /// True where its execution is not verified.
+    pub execution_optimistic: bool,
 }
 
 /// A signed block's fork, root and place, for headers.

@@ -12,9 +12,10 @@ mod error;
 mod event;
 mod ids;
 mod info;
+mod lists;
 mod server;
 
-pub use backend::{Answer, Backend, Found, FoundBlock, Reply};
+pub use backend::{Answer, Backend, Found, FoundBlock, FoundData, Reply};
 pub use client::{Client, ClientError, EventStream};
 pub use error::{ApiError, Failure};
 pub use event::{Event, Topic};

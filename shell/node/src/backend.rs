@@ -3,25 +3,28 @@
 use std::sync::Arc;
 
 use api::{
-    Answer, ApiError, AttesterDuty, Backend, BlockId, BlockPlace, BlockRequest, CommitteeInfo,
-    CommitteeSubscription, Duties, Failure, ForkChoiceDump, ForkChoiceNode, Found, Genesis, HeadInfo,
-    Identity, PeerInfo, ProposerDuty, Reply, StateId, SyncDuty, SyncSubscription, Syncing,
+    Answer, ApiError, AttesterDuty, Backend, BlockId, BlockPlace, BlockRequest, BroadcastValidation,
+    CommitteeInfo, CommitteeSubscription, Duties, Failure, ForkChoiceDump, ForkChoiceNode, Found, FoundData,
+    Genesis, HeadInfo, Identity, PeerInfo, ProducedBlock, ProposerDuty, Reply, StateId, SyncDuty,
+    SyncSubscription, Syncing,
 };
 use chain::gossip::sync_subcommittee_size;
-use chain::{Command, PublishOutcome, View, ViewError};
+use chain::{Command, Produced, PublishOutcome, PublishedBlock, View, ViewError};
+use execution::Engines;
+use fork_choice::ExecutionStatus;
 use futures::FutureExt;
 use network::NetworkHandle;
 use sync::SyncState;
 use tokio::sync::{Semaphore, broadcast};
 use transition::accessors::committee_cache;
 use types::{
-    Attestation, AttestationData, AttesterSlashing, BeaconBlock, BeaconState, CommitteeIndex, Epoch,
-    ProposerSlashing, Root, SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock,
-    SignedContributionAndProof, SignedVoluntaryExit, Slot, Spec, SyncCommitteeContribution,
-    SyncCommitteeMessage, ValidatorIndex,
+    Attestation, AttestationData, AttesterSlashing, BeaconState, BlobSidecar, BlockContents, Bytes,
+    CommitteeIndex, DataColumnSidecar, Epoch, ExecutionAddress, ProposerSlashing, Root,
+    SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock, SignedBlockContents,
+    SignedContributionAndProof, SignedVoluntaryExit, SingleAttestation, Slot, Spec,
+    SyncCommitteeContribution, SyncCommitteeMessage, Uint256, ValidatorIndex,
 };
 
-use crate::clock;
 use crate::identity::identity;
 use crate::loads::Loads;
 use crate::lookup::{FoundBlock, Lookup};
@@ -32,6 +35,7 @@ use crate::published::Published;
 use crate::subnets::Subnets;
 use crate::sync_duties::{sync_committee, sync_duties};
 use crate::wire_message::subnet_of;
+use crate::{clock, execution_state};
 
 /// Reads that may work at once: each may hold a state of its own. Further ones wait for their turn.
 const READS_MAX: usize = 8;
@@ -58,6 +62,8 @@ pub struct NodeBackend {
     pub peers: Arc<Peers>,
     /// Which subnets are heard.
     pub subnets: Arc<Subnets>,
+    /// The execution engines, where there are any.
+    pub engines: Option<Arc<Engines>>,
     /// Where events come from.
     pub events: broadcast::Sender<api::Event>,
     /// Bounds for reads.
@@ -168,14 +174,14 @@ impl Backend for NodeBackend {
     }
 
     fn syncing(&self) -> Syncing {
-        let head_slot = self.published.view().head.slot;
+        let view = self.published.view();
+        let head_slot = view.head.slot;
         Syncing {
             head_slot,
             sync_distance: self.current_slot().saturating_sub(head_slot).0,
             is_syncing: matches!(self.published.sync(), SyncState::Syncing { .. }),
-            is_optimistic: false,
-            // Before Bellatrix there is no execution client to be offline.
-            el_offline: false,
+            is_optimistic: view.head.is_optimistic(),
+            el_offline: execution_state::is_offline(self.engines.as_deref(), &view),
         }
     }
 
@@ -197,6 +203,18 @@ impl Backend for NodeBackend {
 
     fn headers(&self, slot: Option<Slot>, parent: Option<Root>) -> Reply<'_, Vec<FoundBlock>> {
         self.read(move |lookup| lookup.headers(slot, parent))
+    }
+
+    fn blob_sidecars(&self, id: BlockId) -> Reply<'_, FoundData<Vec<Arc<BlobSidecar>>>> {
+        self.read(move |lookup| lookup.blob_sidecars(id))
+    }
+
+    fn blobs(&self, id: BlockId, versioned_hashes: Option<Vec<Root>>) -> Reply<'_, FoundData<Vec<Bytes>>> {
+        self.read(move |lookup| lookup.blobs(id, versioned_hashes.as_deref()))
+    }
+
+    fn data_column_sidecars(&self, id: BlockId) -> Reply<'_, FoundData<Vec<Arc<DataColumnSidecar>>>> {
+        self.read(move |lookup| lookup.data_column_sidecars(id))
     }
 
     fn committees(&self, state: Arc<BeaconState>, epoch: Epoch) -> Reply<'_, Vec<CommitteeInfo>> {
@@ -246,13 +264,24 @@ impl Backend for NodeBackend {
     }
 
     fn attestation_data(&self, slot: Slot) -> Reply<'_, AttestationData> {
-        self.read(move |lookup| lookup.view.attestation_data(slot, CommitteeIndex(0)).map_err(view_error))
+        self.read(move |lookup| {
+            let data = lookup.view.attestation_data(slot, CommitteeIndex(0)).map_err(view_error)?;
+            lookup.refuse_optimistic(&data.beacon_block_root)?;
+            Ok(data)
+        })
     }
 
-    fn aggregate_attestation(&self, slot: Slot, data_root: Root) -> Reply<'_, Attestation> {
+    fn aggregate_attestation(
+        &self,
+        slot: Slot,
+        data_root: Root,
+        committee: Option<CommitteeIndex>,
+    ) -> Reply<'_, Attestation> {
         self.read(move |lookup| {
-            let found = lookup.view.pools.attestations.aggregate_attestation(slot, data_root, None);
-            found.ok_or_else(|| ApiError::not_found("no attestation with that data is known"))
+            let found = lookup.view.aggregate(slot, data_root, committee);
+            let found = found.ok_or_else(|| ApiError::not_found("no attestation with that data is known"))?;
+            lookup.refuse_optimistic(&found.data.beacon_block_root)?;
+            Ok(found)
         })
     }
 
@@ -264,22 +293,29 @@ impl Backend for NodeBackend {
     ) -> Reply<'_, SyncCommitteeContribution> {
         self.read(move |lookup| {
             let view = &lookup.view;
+            lookup.refuse_optimistic(&root)?;
             let found = view.pools.sync_votes.contribution(view.spec, slot, root, subcommittee);
             found.ok_or_else(|| ApiError::not_found("no vote of the subcommittee for that block is known"))
         })
     }
 
-    fn produce_block(&self, request: BlockRequest) -> Reply<'_, BeaconBlock> {
+    fn produce_block(&self, request: BlockRequest) -> Reply<'_, ProducedBlock> {
         let BlockRequest { slot, randao_reveal, graffiti } = request;
         async move {
+            let lookup = Lookup { view: self.published.view(), loads: self.loads.clone() };
+            lookup.refuse_optimistic(&lookup.view.head.root)?;
             let command = Command::ProduceBlock { slot, randao_reveal, graffiti };
             match self.mailbox.command(command).await.map_err(refused)? {
-                chain::Reply::Produced(Ok(produced)) => Ok(produced.block),
+                chain::Reply::Produced(Ok(produced)) => Ok(produced_block(*produced)),
                 chain::Reply::Produced(Err(why)) => Err(ApiError::internal(why)),
                 _ => Err(wrong_reply()),
             }
         }
         .boxed()
+    }
+
+    fn prepare_beacon_proposer(&self, recipients: Vec<(ValidatorIndex, ExecutionAddress)>) -> Reply<'_, ()> {
+        self.item(Command::PrepareBeaconProposer(recipients))
     }
 
     fn subscribe_committees(&self, subscriptions: Vec<CommitteeSubscription>) -> Reply<'_, ()> {
@@ -329,9 +365,11 @@ impl Backend for NodeBackend {
         .boxed()
     }
 
-    fn publish_block(&self, block: Arc<SignedBeaconBlock>) -> Reply<'_, ()> {
+    fn publish_block(&self, contents: SignedBlockContents, _: BroadcastValidation) -> Reply<'_, ()> {
+        let SignedBlockContents { signed_block, kzg_proofs, blobs } = contents;
+        let published = PublishedBlock { block: Arc::new(signed_block), blobs, kzg_proofs };
         async move {
-            match self.mailbox.command(Command::PublishBlock(block.into())).await.map_err(refused)? {
+            match self.mailbox.command(Command::PublishBlock(published)).await.map_err(refused)? {
                 chain::Reply::Block(PublishOutcome::Imported) => Ok(()),
                 chain::Reply::Block(PublishOutcome::BroadcastOnly(why)) => {
                     Err(ApiError { code: 202, message: why, failures: Vec::new() })
@@ -345,6 +383,10 @@ impl Backend for NodeBackend {
 
     fn publish_attestations(&self, attestations: Vec<Attestation>) -> Reply<'_, Vec<Failure>> {
         self.items(Command::PublishAttestations(attestations.into_iter().map(Arc::new).collect()))
+    }
+
+    fn publish_single_attestations(&self, attestations: Vec<SingleAttestation>) -> Reply<'_, Vec<Failure>> {
+        self.items(Command::PublishSingleAttestations(attestations.into_iter().map(Arc::new).collect()))
     }
 
     fn publish_aggregates(&self, aggregates: Vec<SignedAggregateAndProof>) -> Reply<'_, Vec<Failure>> {
@@ -407,11 +449,25 @@ impl Backend for NodeBackend {
     fn heads(&self) -> Vec<HeadInfo> {
         let view = self.published.view();
         let leaves = view.fork_choice.nodes.iter().filter(|summary| summary.is_leaf);
-        leaves.map(|summary| HeadInfo { root: summary.node.root, slot: summary.node.slot }).collect()
+        let head = |summary: &chain::NodeSummary| HeadInfo {
+            root: summary.node.root,
+            slot: summary.node.slot,
+            execution_optimistic: summary.node.execution.is_optimistic(),
+        };
+        leaves.map(head).collect()
     }
 
     fn events(&self) -> broadcast::Receiver<api::Event> {
         self.events.subscribe()
+    }
+}
+
+fn produced_block(produced: Produced) -> ProducedBlock {
+    let Produced { block, execution_payload_value, blobs_bundle, .. } = produced;
+    ProducedBlock {
+        contents: BlockContents { block, kzg_proofs: blobs_bundle.proofs, blobs: blobs_bundle.blobs },
+        execution_payload_value,
+        consensus_block_value: Uint256::default(),
     }
 }
 
@@ -436,8 +492,12 @@ fn fork_choice_dump(view: &View) -> ForkChoiceDump {
         justified_epoch: summary.node.justified.epoch,
         finalized_epoch: summary.node.finalized.epoch,
         weight: summary.weight.0,
-        // Without execution nothing is optimistic, and invalid blocks are not kept.
-        validity: "valid",
+        validity: match summary.node.execution {
+            ExecutionStatus::Irrelevant | ExecutionStatus::Valid { .. } => "valid",
+            ExecutionStatus::NotValidated { .. } => "optimistic",
+            ExecutionStatus::Invalidated { .. } => "invalid",
+        },
+        execution_block_hash: summary.node.execution.block_hash().unwrap_or(Root::ZERO),
     };
     ForkChoiceDump {
         justified_checkpoint: view.justified.clone(),

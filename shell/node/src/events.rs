@@ -1,14 +1,22 @@
 //! Events of the chain as the API sends them.
 
 use api::Topic;
-use types::{Ctx, Spec, SszExt};
+use chain::View;
+use types::{Ctx, SszExt};
 
-/// The API's form of an event.
-pub fn api_event(spec: &'static Spec, event: chain::Event) -> api::Event {
+/// The API's form of an event, as a view saw it: what is told of a head is `execution_optimistic` where the head is.
+pub fn api_event(view: &View, event: chain::Event) -> api::Event {
     use chain::Event;
+    let spec = view.spec;
+    let execution_optimistic = view.head.is_optimistic();
     match event {
         Event::BlockGossip { slot, block } => api::Event::BlockGossip { slot, block },
-        Event::Block { slot, block } => api::Event::Block { slot, block },
+        Event::Block { slot, block } => {
+            let mut nodes = view.fork_choice.nodes.iter().rev();
+            let node = nodes.find(|summary| summary.node.root == block);
+            let execution_optimistic = node.is_some_and(|summary| summary.node.execution.is_optimistic());
+            api::Event::Block { slot, block, execution_optimistic }
+        }
         Event::Head {
             slot,
             block,
@@ -23,6 +31,7 @@ pub fn api_event(spec: &'static Spec, event: chain::Event) -> api::Event {
             epoch_transition,
             previous_duty_dependent_root,
             current_duty_dependent_root,
+            execution_optimistic,
         },
         Event::ChainReorg {
             slot,
@@ -40,9 +49,10 @@ pub fn api_event(spec: &'static Spec, event: chain::Event) -> api::Event {
             old_head_state,
             new_head_state,
             epoch,
+            execution_optimistic,
         },
         Event::FinalizedCheckpoint { checkpoint, state } => {
-            api::Event::FinalizedCheckpoint { checkpoint, state }
+            api::Event::FinalizedCheckpoint { checkpoint, state, execution_optimistic }
         }
         Event::Attestation(attestation) => {
             api::Event::Attestation(Box::new(std::sync::Arc::unwrap_or_clone(attestation)))

@@ -4,21 +4,26 @@
 //!             ┌──────────── core thread: Chain + Sync, the only writer ────────────┐
 //!   network ──▶ bridge (decode) ──▶ one bounded queue ──▶ handle/poll ──▶ wiring ──┼──▶ network commands
 //!   API ──────▶ commands ──────────▶                                              ├──▶ workers (jobs by priority)
-//!   workers, disk ─────────────────▶                                              ├──▶ disk (ordered batches)
+//!   workers, disk, engine ─────────▶                                              ├──▶ disk (ordered batches)
+//!             │                                                                    ├──▶ execution engine (in order)
 //!             └─── publishes Arc<View> ──▶ API and req/resp read it, never the queue ┘
 //! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod backend;
+mod block_data;
 mod bridge;
 mod canonical;
 mod clock;
 mod config;
 mod core_thread;
 mod disk;
+mod engine_calls;
 mod error;
+mod eth1;
 mod events;
+mod execution_state;
 mod fingerprint;
 #[cfg(test)]
 mod fixture;

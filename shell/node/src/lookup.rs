@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::{ApiError, BlockId, BlockPlace, Found, StateId};
 use chain::View;
-use types::{BeaconState, Root, SignedBeaconBlock, Slot};
+use types::{BeaconState, Root, SignedBeaconBlock, Slot, SszExt};
 
 use crate::canonical;
 use crate::loads::{Loads, advanced};
@@ -47,7 +47,38 @@ impl Lookup {
             StateId::Head | StateId::Justified | StateId::Slot(_) => self.is_final(value.slot),
             StateId::Root(_) => self.is_final(value.slot) && self.is_of_head_chain(&value)?,
         };
-        Ok(Found { value, finalized })
+        let execution_optimistic = self.is_optimistic_state(&value);
+        Ok(Found { value, finalized, execution_optimistic })
+    }
+
+    /// True where no engine has executed the payload of a block yet. Of blocks that fork choice has let go of the oldest
+    /// one that it has tells: what comes before a valid payload is valid.
+    pub fn is_optimistic(&self, root: &Root) -> bool {
+        let nodes = &self.view.fork_choice.nodes;
+        let node = nodes.iter().rev().find(|summary| summary.node.root == *root).or(nodes.first());
+        node.is_some_and(|summary| summary.node.execution.is_optimistic())
+    }
+
+    /// 503 for what nobody may sign or vote for.
+    pub fn refuse_optimistic(&self, root: &Root) -> Result<(), ApiError> {
+        match self.is_optimistic(root) {
+            true => Err(ApiError::unavailable(format!(
+                "block {root} is optimistic: no execution engine has verified its payload yet"
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    fn is_optimistic_state(&self, state: &BeaconState) -> bool {
+        // Hashing is spared where there is nothing to be found.
+        if !self.view.fork_choice.nodes.iter().any(|summary| summary.node.execution.is_optimistic()) {
+            return false;
+        }
+        let mut header = state.latest_block_header.clone();
+        if header.state_root.is_zero() {
+            header.state_root = state.state_root();
+        }
+        self.is_optimistic(&header.hash_tree_root(state.ctx()))
     }
 
     /// A block; 404 where there is none.
@@ -108,7 +139,11 @@ impl Lookup {
         let slot = block.message.slot;
         let canonical = canonical::block_at(&self.view, &self.loads, slot).map_err(fault)? == Some(*root);
         let place = BlockPlace { root: *root, fork: self.view.spec.fork_name_at_slot(slot), canonical };
-        Ok(Some(Found { value: (place, block), finalized: canonical && self.is_final(slot) }))
+        Ok(Some(Found {
+            value: (place, block),
+            finalized: canonical && self.is_final(slot),
+            execution_optimistic: self.is_optimistic(root),
+        }))
     }
 
     /// True where a canonical block or state of a slot cannot change any more.

@@ -91,6 +91,7 @@ impl ValidatorClient {
         let config = validator::Config {
             keys: self.signer.keys.keys().copied().collect(),
             graffiti: self.config.graffiti,
+            fee_recipient: self.config.suggested_fee_recipient,
         };
         let duties = Duties::new(self.config.spec, genesis, config);
         run_machine(duties, link, tasks).await;

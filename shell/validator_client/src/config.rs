@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use types::{Root, Spec};
+use types::{ExecutionAddress, Root, Spec};
 
 /// Where the keys come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,4 +38,6 @@ pub struct Config {
     pub signed_log: Option<PathBuf>,
     /// 32 bytes for every block.
     pub graffiti: Root,
+    /// Who gets the fees of the blocks that are proposed; without it the beacon node decides.
+    pub suggested_fee_recipient: Option<ExecutionAddress>,
 }

@@ -17,6 +17,9 @@ use crate::signer::Signer;
 const PUBLISH_AGAIN_MIN: Duration = Duration::from_millis(100);
 const PUBLISH_AGAIN_MAX: Duration = Duration::from_secs(2);
 
+/// The status of a node that is syncing, or whose head is optimistic.
+const UNAVAILABLE: u16 = 503;
+
 /// The beacon node and the signer, as the tasks share them.
 #[derive(Debug)]
 pub(crate) struct NodeLink {
@@ -25,11 +28,13 @@ pub(crate) struct NodeLink {
     pub(crate) signer: Arc<Signer>,
     /// False from the first request that found nobody until one is answered.
     reachable: AtomicBool,
+    /// False from the first question for something to sign that the node was not ready for until one is answered.
+    ready: AtomicBool,
 }
 
 impl NodeLink {
     pub(crate) fn new(spec: &'static Spec, client: Client, signer: Arc<Signer>) -> Self {
-        Self { spec, client, signer, reachable: AtomicBool::new(true) }
+        Self { spec, client, signer, reachable: AtomicBool::new(true), ready: AtomicBool::new(true) }
     }
 
     /// Says once that the node is gone, and once that it is back.
@@ -49,16 +54,49 @@ impl NodeLink {
         }
     }
 
+    /// Says once that the node is syncing, or its head not verified by an execution engine, and once that it is not any
+    /// more. Until then nothing is signed.
+    fn note_readiness(&self, error: Option<&ClientError>) {
+        let url = self.client.url();
+        match error {
+            Some(error) if error.code() == Some(UNAVAILABLE) => {
+                if self.ready.swap(false, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "the beacon node {url} is not ready, so nothing is signed: {}",
+                        error.reason()
+                    );
+                }
+            }
+            Some(_) => {}
+            None => {
+                if !self.ready.swap(true, Ordering::Relaxed) {
+                    tracing::info!("the beacon node {url} is ready again");
+                }
+            }
+        }
+    }
+
     /// The answer to a question, or in plain words why there is none.
     pub(crate) async fn answer(&self, ask: Ask) -> Result<Answer, String> {
         let result = match ask {
             Ask::Sign(requests) => return self.sign(requests).await,
             Ask::PublishBlock(_)
             | Ask::PublishAttestations(_)
+            | Ask::PublishSingleAttestations(_)
             | Ask::PublishAggregates(_)
             | Ask::PublishSyncMessages(_)
             | Ask::PublishContributions(_) => return self.publish(&ask).await,
-            question => self.ask(question).await,
+            question => {
+                let is_to_sign = matches!(
+                    question,
+                    Ask::AttestationData(_) | Ask::Block { .. } | Ask::HeadRoot(_) | Ask::Aggregate(..)
+                );
+                let result = self.ask(question).await;
+                if is_to_sign {
+                    self.note_readiness(result.as_ref().err());
+                }
+                result
+            }
         };
         self.note(result.as_ref().err());
         result.map_err(|error| error.reason())
@@ -81,6 +119,10 @@ impl NodeLink {
             Ask::Subscribe(subscriptions) => {
                 let all: Vec<_> = subscriptions.iter().map(subscription).collect();
                 client.prepare_committee_subnet(&all).await?;
+                Answer::Published(Vec::new())
+            }
+            Ask::PrepareBeaconProposer(recipients) => {
+                client.prepare_beacon_proposer(&recipients).await?;
                 Answer::Published(Vec::new())
             }
             Ask::AttestationData(slot) => {
@@ -108,6 +150,7 @@ impl NodeLink {
             Ask::Sign(_)
             | Ask::PublishBlock(_)
             | Ask::PublishAttestations(_)
+            | Ask::PublishSingleAttestations(_)
             | Ask::PublishAggregates(_)
             | Ask::PublishSyncMessages(_)
             | Ask::PublishContributions(_) => unreachable!("the caller sent these elsewhere"),
@@ -158,8 +201,11 @@ impl NodeLink {
 
     async fn publish_once(&self, ask: &Ask) -> Result<(), ClientError> {
         match ask {
-            Ask::PublishBlock(block) => self.client.publish_block(self.spec, block).await,
+            Ask::PublishBlock(contents) => self.client.publish_block(self.spec, contents).await,
             Ask::PublishAttestations(all) => self.client.submit_attestations(self.spec, all).await,
+            Ask::PublishSingleAttestations(all) => {
+                self.client.submit_single_attestations(self.spec, all).await
+            }
             Ask::PublishAggregates(all) => self.client.submit_aggregates(self.spec, all).await,
             Ask::PublishSyncMessages(all) => self.client.submit_sync_messages(self.spec, all).await,
             Ask::PublishContributions(all) => self.client.submit_contributions(self.spec, all).await,

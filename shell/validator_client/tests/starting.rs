@@ -48,6 +48,7 @@ impl Folder {
             keys: KeySource::Keystores { keystores_dir, secrets_dir },
             signed_log: None,
             graffiti: Root::ZERO,
+            suggested_fee_recipient: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{anyhow, bail};
 use clap::Args;
 use node::NetworkFolder;
-use types::Root;
+use types::{ExecutionAddress, Root};
 use validator_client::{Config, KeySource, ValidatorClient};
 
 use crate::{logging, shutdown};
@@ -36,6 +36,9 @@ pub struct Validator {
     /// A text for the blocks that are proposed, at most 32 bytes.
     #[arg(long, value_name = "TEXT", default_value = "", value_parser = parse_graffiti)]
     graffiti: Root,
+    /// Who gets the transaction fees of the blocks that are proposed; without it the beacon node decides.
+    #[arg(long, value_name = "0x…", value_parser = parse_address)]
+    suggested_fee_recipient: Option<ExecutionAddress>,
 }
 
 /// Where the keys come from.
@@ -73,6 +76,10 @@ fn parse_graffiti(text: &str) -> anyhow::Result<Root> {
     Ok(graffiti)
 }
 
+fn parse_address(text: &str) -> anyhow::Result<ExecutionAddress> {
+    text.parse().map_err(|error| anyhow!("an address has the form 0x and 40 hexadecimal digits: {error}"))
+}
+
 impl Validator {
     /// Runs until it is interrupted.
     pub fn run(self) -> anyhow::Result<()> {
@@ -94,6 +101,7 @@ impl Validator {
             keys,
             signed_log: self.signed_log,
             graffiti: self.graffiti,
+            suggested_fee_recipient: self.suggested_fee_recipient,
         })?;
         drop(network);
         let runtime = tokio::runtime::Runtime::new()?;
@@ -113,6 +121,14 @@ mod tests {
         assert!(parse_range("16").unwrap_err().to_string().contains("A..B"));
         assert!(parse_range("5..5").unwrap_err().to_string().contains("empty"));
         assert!(parse_range("a..5").is_err());
+    }
+
+    #[test]
+    fn an_address_is_twenty_bytes() {
+        assert_eq!(parse_address(&format!("0x{}", "Fe".repeat(20))).unwrap().0, [0xfe; 20]);
+        for wrong in ["", "0xfe", &"fe".repeat(20), &format!("0x{}", "fe".repeat(21))] {
+            assert!(parse_address(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! What a validator client asks for. Each question goes to the newest endpoint first, and to its forerunners where a
 //! node does not have it.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-
 use serde_json::{Value, json};
 use types::{
-    Attestation, AttestationData, BeaconBlock, BlsPubkey, BlsSignature, CommitteeIndex, Epoch, ForkName,
-    Root, SignedAggregateAndProof, SignedBeaconBlock, Slot, Spec, SszExt, ValidatorIndex,
+    Attestation, AttestationData, BlockContents, BlsPubkey, BlsSignature, CommitteeIndex, Epoch,
+    ExecutionAddress, ForkName, Root, SignedAggregateAndProof, SignedBlockContents, SingleAttestation, Slot,
+    Spec, SszExt, ValidatorIndex,
 };
 
-use super::{Client, ClientError, Result};
+use super::forms::{Endpoint, Form, may_lack_route};
+use super::{Client, Result};
+use crate::lists::json_list;
 use crate::{AttesterDuty, CommitteeSubscription, Duties, ProposerDuty};
 
 /// Keys of one question for their places in the registry: 64 of them keep a request line below 8 KiB, and as bodies
@@ -17,89 +18,7 @@ use crate::{AttesterDuty, CommitteeSubscription, Duties, ProposerDuty};
 const KEYS_IN_QUERY_MAX: usize = 64;
 const KEYS_IN_BODY_MAX: usize = 1000;
 
-/// An endpoint that exists in several versions.
-#[derive(Clone, Copy, Debug)]
-enum Endpoint {
-    Validators,
-    ProduceBlock,
-    PublishBlock,
-    Attestations,
-    Aggregate,
-    Aggregates,
-}
-
-/// For each endpoint the place in its list of paths that answered last: where a node lacks the newest, it is not
-/// asked for it every time.
-#[derive(Debug, Default)]
-pub(super) struct Legacy([AtomicU8; 6]);
-
-impl Legacy {
-    fn first(&self, of: Endpoint) -> usize {
-        usize::from(self.0[of as usize].load(Ordering::Relaxed))
-    }
-
-    fn learn(&self, of: Endpoint, place: usize) {
-        let place = u8::try_from(place).expect("an endpoint has few versions");
-        self.0[of as usize].store(place, Ordering::Relaxed);
-    }
-}
-
-/// A request of one version.
-struct Form<'a> {
-    path: String,
-    body: Option<&'a Value>,
-    fork: Option<ForkName>,
-}
-
-impl<'a> Form<'a> {
-    fn get(path: String) -> Self {
-        Self { path, body: None, fork: None }
-    }
-
-    fn post(path: &str, body: &'a Value) -> Self {
-        Self { path: path.to_owned(), body: Some(body), fork: None }
-    }
-
-    fn of(self, fork: ForkName) -> Self {
-        Self { fork: Some(fork), ..self }
-    }
-}
-
-/// A node without a route says 404, 405 or 501; so it does for some things that it cannot find, and then the older
-/// route says so too.
-fn may_lack_route(error: &ClientError) -> bool {
-    matches!(error.code(), Some(404 | 405 | 501))
-}
-
 impl Client {
-    async fn send(&self, form: &Form<'_>) -> Result<Value> {
-        match form.body {
-            None => self.get(&form.path).await,
-            Some(body) => self.post_as(&form.path, form.fork, body).await,
-        }
-    }
-
-    /// Asks in the form that answered last, and in the older ones after it; the answer comes with its form's place.
-    /// Where none answers, the first error counts, and the next question begins with the newest form again.
-    async fn newest(&self, of: Endpoint, forms: &[Form<'_>]) -> Result<(usize, Value)> {
-        let mut first_error = None;
-        for (place, form) in forms.iter().enumerate().skip(self.legacy.first(of)) {
-            match self.send(form).await {
-                Ok(value) => {
-                    self.legacy.learn(of, place);
-                    return Ok((place, value));
-                }
-                Err(error) if may_lack_route(&error) => {
-                    first_error.get_or_insert(error);
-                }
-                // A refusal with a reason comes from a node that has the route, so nothing older is tried.
-                Err(error) => return Err(error),
-            }
-        }
-        self.legacy.learn(of, 0);
-        Err(first_error.expect("the loop runs once at least, and each turn returns or keeps an error"))
-    }
-
     /// Indices and statuses of validators by key, of those that the head state knows.
     pub async fn validator_indices(
         &self,
@@ -196,7 +115,7 @@ impl Client {
         self.read(&path, AttestationData::from_json(&value["data"], spec.ctx_at_slot(slot)))
     }
 
-    /// `validator/aggregate_attestation`, version 2 or 1.
+    /// `validator/aggregate_attestation`, version 2, or 1 before Electra.
     pub async fn aggregate_attestation(
         &self,
         spec: &'static Spec,
@@ -209,67 +128,114 @@ impl Client {
                 "/eth/{version}/validator/aggregate_attestation?attestation_data_root={data_root}&slot={slot}{rest}"
             )
         };
-        let forms = [Form::get(path("v2", &format!("&committee_index={index}"))), Form::get(path("v1", ""))];
-        let (place, value) = self.newest(Endpoint::Aggregate, &forms).await?;
-        self.read(&forms[place].path, Attestation::from_json(&value["data"], spec.ctx_at_slot(slot)))
+        let mut forms = vec![Form::get(path("v2", &format!("&committee_index={index}")))];
+        if spec.fork_name_at_slot(slot) < ForkName::Electra {
+            forms.push(Form::get(path("v1", "")));
+        }
+        let (place, answer) = self.newest(Endpoint::Aggregate, &forms).await?;
+        let path = &forms[place].path;
+        let value = self.read(path, answer.json())?;
+        self.read(path, Attestation::from_json(&value["data"], spec.ctx_at_slot(slot)))
     }
 
-    /// `validator/blocks`: version 3, 2 or 1. A blinded block, which only version 3 offers, is an error.
+    /// `validator/blocks`: version 3, 2 or 1; since Deneb with blobs. A blinded block, which only version 3 offers, is an
+    /// error.
     pub async fn produce_block(
         &self,
         spec: &'static Spec,
         slot: Slot,
         randao_reveal: &BlsSignature,
         graffiti: &Root,
-    ) -> Result<BeaconBlock> {
+    ) -> Result<BlockContents> {
+        let fork = spec.fork_name_at_slot(slot);
         let form = |version| {
             let query = format!("{slot}?randao_reveal={randao_reveal}&graffiti={graffiti}");
-            Form::get(format!("/eth/{version}/validator/blocks/{query}"))
+            Form::get(format!("/eth/{version}/validator/blocks/{query}")).preferring_ssz()
         };
-        let forms = [form("v3"), form("v2"), form("v1")];
-        let (place, value) = self.newest(Endpoint::ProduceBlock, &forms).await?;
+        let mut forms = vec![form("v3"), form("v2")];
+        if fork == ForkName::Phase0 {
+            forms.push(form("v1"));
+        }
+        let (place, answer) = self.newest(Endpoint::ProduceBlock, &forms).await?;
         let path = &forms[place].path;
-        if value["execution_payload_blinded"].as_bool() == Some(true) {
+        if answer.is_blinded() {
             return self.read(path, Err("a blinded block, though no builder was asked for"));
         }
-        self.read(path, BeaconBlock::from_json(&value["data"], spec.ctx_at_slot(slot)))
+        let ctx = spec.ctx(fork);
+        match BlockContents::are_used_in(fork) {
+            true => self.read(path, answer.container::<BlockContents>(ctx)),
+            false => Ok(self.read(path, answer.container::<types::BeaconBlock>(ctx))?.into()),
+        }
     }
 
-    /// Publishes a block: version 2 or 1.
-    pub async fn publish_block(&self, spec: &'static Spec, block: &SignedBeaconBlock) -> Result<()> {
-        let slot = block.message.slot;
-        let body = block.to_json(spec.ctx_at_slot(slot));
-        let newest = Form::post("/eth/v2/beacon/blocks", &body).of(spec.fork_name_at_slot(slot));
-        let forms = [newest, Form::post("/eth/v1/beacon/blocks", &body)];
+    /// Publishes a block with its blobs: version 2 in SSZ or JSON, or version 1.
+    pub async fn publish_block(&self, spec: &'static Spec, contents: &SignedBlockContents) -> Result<()> {
+        let fork = spec.fork_name_at_slot(contents.signed_block.message.slot);
+        let (ctx, has_data) = (spec.ctx(fork), BlockContents::are_used_in(fork));
+        let ssz = || if has_data { contents.to_ssz(ctx) } else { contents.signed_block.to_ssz(ctx) };
+        let json = || match has_data {
+            true => contents.to_json_string(ctx),
+            false => contents.signed_block.to_json_string(ctx),
+        };
+        let (newest, oldest) = ("/eth/v2/beacon/blocks", "/eth/v1/beacon/blocks");
+        let forms = [
+            Form::post_ssz(newest, &ssz).of(fork),
+            Form::post(newest, &json).of(fork),
+            Form::post(oldest, &json),
+        ];
         self.newest(Endpoint::PublishBlock, &forms).await.map(|_| ())
     }
 
-    /// Publishes attestations, all of one fork: version 2 or 1. [`ClientError::Refused`] names the ones that the
-    /// node did not take.
+    /// Publishes attestations of slots before Electra, all of one fork: version 2 or 1.
+    /// [`super::ClientError::Refused`] names the ones that the node did not take.
     pub async fn submit_attestations(&self, spec: &'static Spec, attestations: &[Attestation]) -> Result<()> {
         let Some(first) = attestations.first() else { return Ok(()) };
-        let json = |item: &Attestation| item.to_json(spec.ctx_at_slot(item.data.slot));
-        let body: Value = attestations.iter().map(json).collect();
         let fork = spec.fork_name_at_slot(first.data.slot);
-        let newest = Form::post("/eth/v2/beacon/pool/attestations", &body).of(fork);
-        let forms = [newest, Form::post("/eth/v1/beacon/pool/attestations", &body)];
+        let json = || json_list(attestations, spec.ctx(fork));
+        let newest = Form::post("/eth/v2/beacon/pool/attestations", &json).of(fork);
+        let forms = [newest, Form::post("/eth/v1/beacon/pool/attestations", &json)];
         self.newest(Endpoint::Attestations, &forms).await.map(|_| ())
     }
 
-    /// Publishes aggregates, all of one fork: version 2 or 1. [`ClientError::Refused`] names the ones that the node
-    /// did not take.
+    /// Publishes attestations of slots since Electra, all of one fork. [`super::ClientError::Refused`] names the ones
+    /// that the node did not take.
+    pub async fn submit_single_attestations(
+        &self,
+        spec: &'static Spec,
+        attestations: &[SingleAttestation],
+    ) -> Result<()> {
+        let Some(first) = attestations.first() else { return Ok(()) };
+        let fork = spec.fork_name_at_slot(first.data.slot);
+        let json = || json_list(attestations, spec.ctx(fork));
+        let forms = [Form::post("/eth/v2/beacon/pool/attestations", &json).of(fork)];
+        self.newest(Endpoint::SingleAttestations, &forms).await.map(|_| ())
+    }
+
+    /// Publishes aggregates, all of one fork: version 2, or 1 before Electra. [`super::ClientError::Refused`] names the
+    /// ones that the node did not take.
     pub async fn submit_aggregates(
         &self,
         spec: &'static Spec,
         aggregates: &[SignedAggregateAndProof],
     ) -> Result<()> {
         let Some(first) = aggregates.first() else { return Ok(()) };
-        let slot = |item: &SignedAggregateAndProof| item.message.aggregate.data.slot;
-        let body: Value = aggregates.iter().map(|item| item.to_json(spec.ctx_at_slot(slot(item)))).collect();
-        let fork = spec.fork_name_at_slot(slot(first));
-        let newest = Form::post("/eth/v2/validator/aggregate_and_proofs", &body).of(fork);
-        let forms = [newest, Form::post("/eth/v1/validator/aggregate_and_proofs", &body)];
+        let fork = spec.fork_name_at_slot(first.message.aggregate.data.slot);
+        let json = || json_list(aggregates, spec.ctx(fork));
+        let mut forms = vec![Form::post("/eth/v2/validator/aggregate_and_proofs", &json).of(fork)];
+        if fork < ForkName::Electra {
+            forms.push(Form::post("/eth/v1/validator/aggregate_and_proofs", &json));
+        }
         self.newest(Endpoint::Aggregates, &forms).await.map(|_| ())
+    }
+
+    /// Tells who wants the fees of blocks that these validators propose.
+    pub async fn prepare_beacon_proposer(
+        &self,
+        recipients: &[(ValidatorIndex, ExecutionAddress)],
+    ) -> Result<()> {
+        let json = |(index, recipient): &(ValidatorIndex, ExecutionAddress)| json!({ "validator_index": index.to_string(), "fee_recipient": recipient.to_string() });
+        let body: Value = recipients.iter().map(json).collect();
+        self.post("/eth/v1/validator/prepare_beacon_proposer", &body).await.map(|_| ())
     }
 
     /// Subscribes to committees' subnets.

@@ -11,7 +11,7 @@ use crate::envelope::{Envelope, text};
 
 pub async fn heads(State(backend): State<Shared>) -> Response {
     let list = backend.heads().into_iter().map(
-        |head| json!({ "root": text(&head.root), "slot": text(&head.slot), "execution_optimistic": false }),
+        |head| json!({ "root": text(&head.root), "slot": text(&head.slot), "execution_optimistic": head.execution_optimistic }),
     );
     Envelope::plain().json(Value::Array(list.collect()))
 }
@@ -26,7 +26,7 @@ fn node_json(node: &ForkChoiceNode) -> Value {
         "parent_root": node.parent_root.map_or_else(|| text(&types::Root::ZERO), |root| text(&root)),
         "justified_epoch": text(&node.justified_epoch), "finalized_epoch": text(&node.finalized_epoch),
         "weight": text(&node.weight), "validity": node.validity,
-        "execution_block_hash": text(&types::Root::ZERO), "extra_data": {},
+        "execution_block_hash": text(&node.execution_block_hash), "extra_data": {},
     })
 }
 

@@ -2,20 +2,20 @@
 
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
 use types::constants::SYNC_COMMITTEE_SUBNET_COUNT;
-use types::{CommitteeIndex, Epoch, Root, Slot, SszExt, ValidatorIndex};
+use types::{CommitteeIndex, Epoch, ForkName, Slot, SszExt, ValidatorIndex};
 
 use super::Shared;
 use super::parse::{Query, json_list, member, parsed};
 use crate::envelope::{Envelope, text};
 use crate::{ApiError, CommitteeSubscription, SyncSubscription};
 
-/// Duties and the root that they depend on; what else stands beside them has no `finalized`.
-fn envelope(dependent_root: &Root) -> Envelope {
-    Envelope::plain().with("dependent_root", text(dependent_root)).with("execution_optimistic", "false")
+/// Duties follow from the head's chain; `finalized` does not stand beside them.
+fn envelope(backend: &Shared) -> Envelope {
+    Envelope::plain().with("execution_optimistic", backend.syncing().is_optimistic)
 }
 
 pub async fn proposer(
@@ -28,7 +28,9 @@ pub async fn proposer(
             "pubkey": text(&duty.pubkey), "validator_index": text(&duty.validator_index), "slot": text(&duty.slot),
         })
     });
-    Ok(envelope(&duties.dependent_root).json(Value::Array(list.collect())))
+    Ok(envelope(&backend)
+        .with("dependent_root", text(&duties.dependent_root))
+        .json(Value::Array(list.collect())))
 }
 
 fn indices(body: &[u8]) -> Result<Vec<ValidatorIndex>, ApiError> {
@@ -53,7 +55,9 @@ pub async fn attester(
             "validator_committee_index": text(&duty.validator_committee_index), "slot": text(&duty.slot),
         })
     });
-    Ok(envelope(&duties.dependent_root).json(Value::Array(list.collect())))
+    Ok(envelope(&backend)
+        .with("dependent_root", text(&duties.dependent_root))
+        .json(Value::Array(list.collect())))
 }
 
 pub async fn sync(
@@ -70,30 +74,56 @@ pub async fn sync(
             "validator_sync_committee_indices": places,
         })
     });
-    Ok(Envelope::plain().with("execution_optimistic", "false").json(Value::Array(list.collect())))
+    Ok(envelope(&backend).json(Value::Array(list.collect())))
 }
 
 pub async fn attestation_data(
     State(backend): State<Shared>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref());
     let slot: Slot = query.required("slot")?;
     let index = query.optional::<CommitteeIndex>("committee_index")?.unwrap_or_default();
     let mut data = backend.attestation_data(slot).await?;
-    data.index = index;
-    Ok(Envelope::plain().json(data.to_json_string(backend.spec().ctx_at_slot(slot))))
+    // Since Electra data names no committee, whichever is asked for.
+    if backend.spec().fork_name_at_slot(slot) < ForkName::Electra {
+        data.index = index;
+    }
+    Ok(Envelope::plain().container(&headers, data.into(), backend.spec().ctx_at_slot(slot)).await)
+}
+
+/// The first version is asked for data only, which names the committee until Electra.
+pub async fn aggregate_attestation_v1(
+    State(backend): State<Shared>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let query = Query::parse(query.as_deref());
+    let slot: Slot = query.required("slot")?;
+    let fork = backend.spec().fork_name_at_slot(slot);
+    if fork >= ForkName::Electra {
+        let why =
+            format!("attestation data of {fork} names no committee: ask /eth/v2 with a committee_index");
+        return Err(ApiError::bad_request(why));
+    }
+    let root = query.required("attestation_data_root")?;
+    let aggregate = backend.aggregate_attestation(slot, root, None).await?;
+    Ok(Envelope::plain().container(&headers, aggregate.into(), backend.spec().ctx(fork)).await)
 }
 
 pub async fn aggregate_attestation(
     State(backend): State<Shared>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref());
-    let slot: Slot = query.required("slot")?;
-    let aggregate = backend.aggregate_attestation(slot, query.required("attestation_data_root")?).await?;
+    let (slot, index) = (query.required("slot")?, query.required("committee_index")?);
+    let root = query.required("attestation_data_root")?;
+    let aggregate = backend.aggregate_attestation(slot, root, Some(index)).await?;
     let fork = backend.spec().fork_name_at_slot(slot);
-    Ok(Envelope::plain().version(fork).json(aggregate.to_json_string(backend.spec().ctx(fork))))
+    let envelope = Envelope::plain().version(fork);
+    Ok(envelope.container(&headers, aggregate.into(), backend.spec().ctx(fork)).await)
 }
 
 pub async fn committee_subscriptions(
@@ -153,9 +183,10 @@ pub async fn sync_subscriptions(State(backend): State<Shared>, body: Bytes) -> R
     Ok(StatusCode::OK)
 }
 
-/// Before Bellatrix no payload is built, so fee recipients have no use yet.
-pub async fn prepare_proposer(body: Bytes) -> Result<StatusCode, ApiError> {
-    json_list(&body)?;
+pub async fn prepare_proposer(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {
+    let recipient = |item: &Value| Ok((member(item, "validator_index")?, member(item, "fee_recipient")?));
+    let list = json_list(&body)?.iter().map(recipient).collect::<Result<Vec<_>, ApiError>>()?;
+    backend.prepare_beacon_proposer(list).await?;
     Ok(StatusCode::OK)
 }
 

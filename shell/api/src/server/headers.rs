@@ -8,7 +8,7 @@ use types::{Spec, SszExt};
 use super::Shared;
 use super::parse::Query;
 use crate::envelope::{Envelope, text};
-use crate::{ApiError, BlockId, FoundBlock};
+use crate::{ApiError, BlockId, Found, FoundBlock};
 
 fn header_json(spec: &'static Spec, found: &FoundBlock) -> Value {
     let (place, block) = &found.value;
@@ -31,12 +31,16 @@ fn header_json(spec: &'static Spec, found: &FoundBlock) -> Value {
 pub async fn list(State(backend): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref());
     let found = backend.headers(query.optional("slot")?, query.optional("parent_root")?).await?;
-    let finalized = !found.is_empty() && found.iter().all(|found| found.finalized);
     let headers: Vec<Value> = found.iter().map(|found| header_json(backend.spec(), found)).collect();
-    Ok(Envelope::chain(finalized).json(Value::Array(headers)))
+    let all = Found {
+        value: (),
+        finalized: !found.is_empty() && found.iter().all(|found| found.finalized),
+        execution_optimistic: found.iter().any(|found| found.execution_optimistic),
+    };
+    Ok(Envelope::of(&all).json(Value::Array(headers)))
 }
 
 pub async fn one(State(backend): State<Shared>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let found = backend.block(id.parse::<BlockId>()?).await?;
-    Ok(Envelope::chain(found.finalized).json(header_json(backend.spec(), &found)))
+    Ok(Envelope::of(&found).json(header_json(backend.spec(), &found)))
 }

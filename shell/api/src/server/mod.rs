@@ -3,6 +3,7 @@
 mod beacon;
 mod blocks;
 mod config;
+mod data;
 mod debug;
 mod duties;
 mod events;
@@ -10,7 +11,9 @@ mod headers;
 mod node;
 mod parse;
 mod pool;
+mod production;
 mod publish;
+mod publish_block;
 mod states;
 mod validators;
 
@@ -27,7 +30,7 @@ use tower_http::cors::CorsLayer;
 
 use crate::{ApiError, Backend};
 
-/// The largest body: a full block of any fork as JSON, or thousands of attestations.
+/// The largest body: a full block of any fork and tens of blobs as JSON, or thousands of attestations.
 const BODY_BYTES_MAX: usize = 32 << 20;
 
 /// What the handlers share.
@@ -108,6 +111,7 @@ fn routes() -> Router<Shared> {
         .route("/eth/v2/debug/beacon/states/{state_id}", get(states::full))
         .route("/eth/v1/debug/beacon/heads", get(debug::heads))
         .route("/eth/v2/debug/beacon/heads", get(debug::heads))
+        .route("/eth/v1/debug/beacon/data_column_sidecars/{block_id}", get(data::data_column_sidecars))
         .route("/eth/v1/debug/fork_choice", get(debug::fork_choice))
         .route("/eth/v1/events", get(events::events))
         .fallback(no_route)
@@ -118,14 +122,16 @@ fn beacon_routes() -> Router<Shared> {
         .route("/eth/v1/beacon/genesis", get(beacon::genesis))
         .route("/eth/v1/beacon/headers", get(headers::list))
         .route("/eth/v1/beacon/headers/{block_id}", get(headers::one))
-        .route("/eth/v1/beacon/blocks", post(publish::block))
-        .route("/eth/v2/beacon/blocks", post(publish::block))
+        .route("/eth/v1/beacon/blocks", post(publish_block::block_v1))
+        .route("/eth/v2/beacon/blocks", post(publish_block::block))
         .route("/eth/v1/beacon/blocks/{block_id}", get(blocks::block_v1))
         .route("/eth/v2/beacon/blocks/{block_id}", get(blocks::block))
         .route("/eth/v1/beacon/blocks/{block_id}/root", get(blocks::root))
-        .route("/eth/v1/beacon/blocks/{block_id}/attestations", get(blocks::attestations))
+        .route("/eth/v1/beacon/blocks/{block_id}/attestations", get(blocks::attestations_v1))
         .route("/eth/v2/beacon/blocks/{block_id}/attestations", get(blocks::attestations))
-        .route("/eth/v1/beacon/pool/attestations", get(pool::attestations).post(publish::attestations))
+        .route("/eth/v1/beacon/blob_sidecars/{block_id}", get(data::blob_sidecars))
+        .route("/eth/v1/beacon/blobs/{block_id}", get(data::blobs))
+        .route("/eth/v1/beacon/pool/attestations", get(pool::attestations_v1).post(publish::attestations_v1))
         .route("/eth/v2/beacon/pool/attestations", get(pool::attestations).post(publish::attestations))
         .route("/eth/v1/beacon/pool/sync_committees", post(publish::sync_messages))
         .route(
@@ -174,13 +180,13 @@ fn validator_routes() -> Router<Shared> {
         .route("/eth/v1/validator/duties/proposer/{epoch}", get(duties::proposer))
         .route("/eth/v1/validator/duties/attester/{epoch}", post(duties::attester))
         .route("/eth/v1/validator/duties/sync/{epoch}", post(duties::sync))
-        .route("/eth/v1/validator/blocks/{slot}", get(blocks::produce_v1))
-        .route("/eth/v2/validator/blocks/{slot}", get(blocks::produce_v2))
-        .route("/eth/v3/validator/blocks/{slot}", get(blocks::produce_v3))
+        .route("/eth/v1/validator/blocks/{slot}", get(production::produce_v1))
+        .route("/eth/v2/validator/blocks/{slot}", get(production::produce_v2))
+        .route("/eth/v3/validator/blocks/{slot}", get(production::produce_v3))
         .route("/eth/v1/validator/attestation_data", get(duties::attestation_data))
-        .route("/eth/v1/validator/aggregate_attestation", get(duties::aggregate_attestation))
+        .route("/eth/v1/validator/aggregate_attestation", get(duties::aggregate_attestation_v1))
         .route("/eth/v2/validator/aggregate_attestation", get(duties::aggregate_attestation))
-        .route("/eth/v1/validator/aggregate_and_proofs", post(publish::aggregates))
+        .route("/eth/v1/validator/aggregate_and_proofs", post(publish::aggregates_v1))
         .route("/eth/v2/validator/aggregate_and_proofs", post(publish::aggregates))
         .route("/eth/v1/validator/beacon_committee_subscriptions", post(duties::committee_subscriptions))
         .route("/eth/v1/validator/sync_committee_subscriptions", post(duties::sync_subscriptions))

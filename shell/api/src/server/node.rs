@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::parse::Query;
 use crate::envelope::{Envelope, text};
-use crate::{ApiError, PeerInfo};
+use crate::{ApiError, PeerInfo, Syncing};
 
 pub async fn identity(State(backend): State<Shared>) -> Result<Response, ApiError> {
     let identity = backend.identity().await?;
@@ -77,7 +77,8 @@ pub async fn syncing(State(backend): State<Shared>) -> Response {
 pub async fn health(State(backend): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref());
     let while_syncing = query.optional::<u16>("syncing_status")?.unwrap_or(206);
-    let status = if backend.syncing().is_syncing { while_syncing } else { 200 };
+    let Syncing { is_syncing, is_optimistic, el_offline, .. } = backend.syncing();
+    let status = if is_syncing || is_optimistic || el_offline { while_syncing } else { 200 };
     let status = StatusCode::from_u16(status).map_err(|_| ApiError::bad_request("invalid syncing_status"))?;
     Ok(status.into_response())
 }

@@ -3,10 +3,10 @@
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::Value;
-use types::{Ctx, Slot, Ssz, SszExt};
+use types::{Ctx, ForkName, Slot, Ssz, SszExt};
 
 use crate::ApiError;
-use crate::envelope::OCTET_STREAM;
+use crate::envelope::{CONSENSUS_VERSION, OCTET_STREAM};
 
 /// The pairs of a query string, percent-decoded; a key may stand several times, and a value may be a
 /// comma-separated list.
@@ -108,6 +108,18 @@ pub fn slot_at(value: &Value, path: &str) -> Result<Slot, ApiError> {
         "slot",
         text.ok_or_else(|| ApiError::bad_request(format!("{} is missing", path.replace('/', "."))))?,
     )
+}
+
+/// The fork that the request says its body is of; none where it says nothing.
+pub fn version(headers: &HeaderMap) -> Result<Option<ForkName>, ApiError> {
+    let Some(value) = headers.get(CONSENSUS_VERSION) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default();
+    parsed("Eth-Consensus-Version", &text.to_lowercase()).map(Some)
+}
+
+/// The fork that the request must say its body is of.
+pub fn required_version(headers: &HeaderMap) -> Result<ForkName, ApiError> {
+    version(headers)?.ok_or_else(|| ApiError::bad_request("the header Eth-Consensus-Version is missing"))
 }
 
 /// True where the body is SSZ.

@@ -3,23 +3,43 @@
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use serde_json::Value;
-use types::{Attestation, CommitteeIndex, Ctx, Slot, Ssz, SszExt};
+use types::{Attestation, CommitteeIndex, Ctx, ForkName, Slot, Ssz, SszExt};
 
 use super::Shared;
 use super::parse::Query;
 use crate::ApiError;
 use crate::envelope::Envelope;
 
+/// The first version knows attestations of one committee only.
+pub async fn attestations_v1(
+    State(backend): State<Shared>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let fork = backend.spec().fork_name_at_slot(backend.current_slot());
+    if fork >= ForkName::Electra {
+        return Err(ApiError::bad_request(format!("attestations of {fork} are served by /eth/v2")));
+    }
+    attestations(State(backend), RawQuery(query)).await
+}
+
+/// Attestations in the form of the current fork; those of before an upgrade have another, and are not listed after it.
 pub async fn attestations(
     State(backend): State<Shared>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
+    let is_electra = |slot| backend.spec().fork_name_at_slot(slot) >= ForkName::Electra;
+    let is_now = is_electra(backend.current_slot());
     let query = Query::parse(query.as_deref());
     let (slot, index) =
         (query.optional::<Slot>("slot")?, query.optional::<CommitteeIndex>("committee_index")?);
     let wanted = |attestation: &&Attestation| {
-        slot.is_none_or(|slot| slot == attestation.data.slot)
-            && index.is_none_or(|index| index == attestation.data.index)
+        let is_of = |index: CommitteeIndex| match is_now {
+            true => attestation.committee_bits.ones().any(|place| place == index.as_usize()),
+            false => attestation.data.index == index,
+        };
+        is_electra(attestation.data.slot) == is_now
+            && slot.is_none_or(|slot| slot == attestation.data.slot)
+            && index.is_none_or(is_of)
     };
     let all = backend.pool_attestations();
     let list: Vec<Value> = all

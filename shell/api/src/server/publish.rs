@@ -1,44 +1,19 @@
 //! What validators and operators send to be published. All of it passes the rules of gossip first.
 
-use std::sync::Arc;
-
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
+use types::constants::TARGET_AGGREGATORS_PER_COMMITTEE;
 use types::{
-    Attestation, SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock,
-    SignedContributionAndProof, SszExt, SyncCommitteeMessage,
+    Attestation, ForkName, SignedAggregateAndProof, SignedBLSToExecutionChange, SignedContributionAndProof,
+    SingleAttestation, Ssz, SyncCommitteeMessage,
 };
 
 use super::Shared;
-use super::parse::{container, is_ssz, json_body, json_list, slot_at};
+use super::parse::{container, is_ssz, json_body, json_list, required_version, slot_at};
+use crate::lists::decode_list;
 use crate::{ApiError, Failure};
-
-/// Where the slot stands in a signed block of any fork: behind an offset and a signature.
-const BLOCK_SLOT: std::ops::Range<usize> = 100..108;
-
-pub async fn block(
-    State(backend): State<Shared>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<StatusCode, ApiError> {
-    let spec = backend.spec();
-    let block: SignedBeaconBlock = if is_ssz(&headers)? {
-        let slot =
-            body.get(BLOCK_SLOT).ok_or_else(|| ApiError::bad_request("the body is no signed block"))?;
-        let slot = u64::from_le_bytes(slot.try_into().expect("8 bytes")).into();
-        SignedBeaconBlock::from_ssz(&body, spec.ctx_at_slot(slot))
-            .map_err(|error| ApiError::bad_request(error.to_string()))?
-    } else {
-        let json = json_body(&body)?;
-        // Later versions wrap the block with its blobs.
-        let json = json.get("signed_block").unwrap_or(&json);
-        container(json, spec.ctx_at_slot(slot_at(json, "/message/slot")?))?
-    };
-    backend.publish_block(Arc::new(block)).await?;
-    Ok(StatusCode::OK)
-}
 
 /// What came of a list: the places of the items that parsed, these items, and the failures of the others.
 type Items<T> = (Vec<usize>, Vec<T>, Vec<Failure>);
@@ -68,21 +43,112 @@ fn outcome(
     if failures.is_empty() { Ok(StatusCode::OK) } else { Err(ApiError::failures(failures)) }
 }
 
-pub async fn attestations(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {
-    let spec = backend.spec();
-    let (places, parsed, failures) = items(&body, |value| {
-        container::<Attestation>(value, spec.ctx_at_slot(slot_at(value, "/data/slot")?))
-    })?;
+/// Before Electra attestations have a bit for their attester, since then they name it.
+pub async fn attestations_v1(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {
+    let (places, parsed, failures) = attestations_with_bits(&backend, &body)?;
     outcome(&places, failures, backend.publish_attestations(parsed).await?)
 }
 
-pub async fn aggregates(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {
-    let spec = backend.spec();
-    let (places, parsed, failures) = items(&body, |value| {
-        let slot = slot_at(value, "/message/aggregate/data/slot")?;
-        container::<SignedAggregateAndProof>(value, spec.ctx_at_slot(slot))
+pub async fn attestations(
+    State(backend): State<Shared>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let fork = required_version(&headers)?;
+    let preset = &backend.spec().preset;
+    let max = (preset.max_validators_per_committee * preset.max_committees_per_slot) as usize;
+    match (fork >= ForkName::Electra, is_ssz(&headers)?) {
+        (true, ssz) => {
+            let (places, parsed, failures) = if ssz {
+                whole_list(&backend, fork, &body, max)?
+            } else {
+                single_attestations(&backend, &body)?
+            };
+            outcome(&places, failures, backend.publish_single_attestations(parsed).await?)
+        }
+        (false, ssz) => {
+            let (places, parsed, failures) = if ssz {
+                whole_list(&backend, fork, &body, max)?
+            } else {
+                attestations_with_bits(&backend, &body)?
+            };
+            outcome(&places, failures, backend.publish_attestations(parsed).await?)
+        }
+    }
+}
+
+/// A list in SSZ is read as a whole or not at all.
+fn whole_list<T: Ssz>(
+    backend: &Shared,
+    fork: ForkName,
+    body: &[u8],
+    max: usize,
+) -> Result<Items<T>, ApiError> {
+    let list = decode_list(body, max, backend.spec().ctx(fork)).map_err(ApiError::bad_request)?;
+    Ok(((0..list.len()).collect(), list, Vec::new()))
+}
+
+fn attestations_with_bits(backend: &Shared, body: &[u8]) -> Result<Items<Attestation>, ApiError> {
+    items(body, |value| {
+        let slot = slot_at(value, "/data/slot")?;
+        let fork = backend.spec().fork_name_at_slot(slot);
+        if fork >= ForkName::Electra {
+            let why = format!("attestations of {fork} are published as SingleAttestation by /eth/v2");
+            return Err(ApiError::bad_request(why));
+        }
+        container::<Attestation>(value, backend.spec().ctx(fork))
+    })
+}
+
+fn single_attestations(backend: &Shared, body: &[u8]) -> Result<Items<SingleAttestation>, ApiError> {
+    items(body, |value| {
+        let fork = backend.spec().fork_name_at_slot(slot_at(value, "/data/slot")?);
+        if fork < ForkName::Electra {
+            let why = format!("attestations of {fork} have no attester_index; the header must say {fork}");
+            return Err(ApiError::bad_request(why));
+        }
+        container::<SingleAttestation>(value, backend.spec().ctx(fork))
+    })
+}
+
+/// The first version knows aggregates whose data names the committee.
+pub async fn aggregates_v1(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {
+    let (places, parsed, failures) = aggregates_of(&backend, &body, |fork| {
+        let why = || ApiError::bad_request(format!("aggregates of {fork} are published by /eth/v2"));
+        if fork >= ForkName::Electra { Err(why()) } else { Ok(()) }
     })?;
     outcome(&places, failures, backend.publish_aggregates(parsed).await?)
+}
+
+pub async fn aggregates(
+    State(backend): State<Shared>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let said = required_version(&headers)?;
+    let (places, parsed, failures) = if is_ssz(&headers)? {
+        let max = backend.spec().preset.max_committees_per_slot * TARGET_AGGREGATORS_PER_COMMITTEE;
+        whole_list(&backend, said, &body, max as usize)?
+    } else {
+        aggregates_of(&backend, &body, |fork| {
+            let is_electra = |fork| fork >= ForkName::Electra;
+            let why = || ApiError::bad_request(format!("an aggregate of {fork}; the header says {said}"));
+            if is_electra(fork) == is_electra(said) { Ok(()) } else { Err(why()) }
+        })?
+    };
+    outcome(&places, failures, backend.publish_aggregates(parsed).await?)
+}
+
+fn aggregates_of(
+    backend: &Shared,
+    body: &[u8],
+    check: impl Fn(ForkName) -> Result<(), ApiError>,
+) -> Result<Items<SignedAggregateAndProof>, ApiError> {
+    items(body, |value| {
+        let fork = backend.spec().fork_name_at_slot(slot_at(value, "/message/aggregate/data/slot")?);
+        check(fork)?;
+        container::<SignedAggregateAndProof>(value, backend.spec().ctx(fork))
+    })
 }
 
 pub async fn sync_messages(State(backend): State<Shared>, body: Bytes) -> Result<StatusCode, ApiError> {

@@ -14,16 +14,16 @@ use crate::{ApiError, StateId};
 
 pub async fn root(State(backend): State<Shared>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let found = backend.state(id.parse::<StateId>()?).await?;
-    let state = found.value;
+    let state = found.value.clone();
     let root = tokio::task::spawn_blocking(move || state.state_root()).await;
     let root = root.map_err(|error| ApiError::internal(format!("hashing failed: {error}")))?;
-    Ok(Envelope::chain(found.finalized).json(json!({ "root": text(&root) })))
+    Ok(Envelope::of(&found).json(json!({ "root": text(&root) })))
 }
 
 pub async fn fork(State(backend): State<Shared>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let found = backend.state(id.parse::<StateId>()?).await?;
     let fork = &found.value.fork;
-    Ok(Envelope::chain(found.finalized).json(json!({
+    Ok(Envelope::of(&found).json(json!({
         "previous_version": text(&fork.previous_version), "current_version": text(&fork.current_version),
         "epoch": text(&fork.epoch),
     })))
@@ -36,7 +36,7 @@ pub async fn finality_checkpoints(
     let found = backend.state(id.parse::<StateId>()?).await?;
     let json =
         |checkpoint: &Checkpoint| json!({ "epoch": text(&checkpoint.epoch), "root": text(&checkpoint.root) });
-    Ok(Envelope::chain(found.finalized).json(json!({
+    Ok(Envelope::of(&found).json(json!({
         "previous_justified": json(&found.value.previous_justified_checkpoint),
         "current_justified": json(&found.value.current_justified_checkpoint),
         "finalized": json(&found.value.finalized_checkpoint),
@@ -49,7 +49,7 @@ pub async fn randao(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let found = backend.state(id.parse::<StateId>()?).await?;
-    let state = found.value;
+    let state = &found.value;
     let current = state.slot.epoch(backend.spec());
     let epoch = Query::parse(query.as_deref()).optional::<Epoch>("epoch")?.unwrap_or(current);
     let ring = backend.spec().preset.epochs_per_historical_vector;
@@ -59,7 +59,7 @@ pub async fn randao(
         )));
     }
     let mix = state.randao_mixes[(epoch % ring).as_usize()];
-    Ok(Envelope::chain(found.finalized).json(json!({ "randao": text(&mix) })))
+    Ok(Envelope::of(&found).json(json!({ "randao": text(&mix) })))
 }
 
 pub async fn committees(
@@ -75,7 +75,7 @@ pub async fn committees(
     if slot.is_some_and(|slot| slot.epoch(backend.spec()) != epoch) {
         return Err(ApiError::bad_request(format!("the slot is not in epoch {epoch}")));
     }
-    let committees = backend.committees(found.value, epoch).await?;
+    let committees = backend.committees(found.value.clone(), epoch).await?;
     let wanted = committees.iter().filter(|committee| {
         slot.is_none_or(|slot| slot == committee.slot) && index.is_none_or(|index| index == committee.index)
     });
@@ -85,7 +85,7 @@ pub async fn committees(
             json!({ "index": text(&committee.index), "slot": text(&committee.slot), "validators": members })
         })
         .collect();
-    Ok(Envelope::chain(found.finalized).json(Value::Array(list)))
+    Ok(Envelope::of(&found).json(Value::Array(list)))
 }
 
 /// The members of the sync committee, and the same by subcommittee.
@@ -97,11 +97,11 @@ pub async fn sync_committees(
     let found = backend.state(id.parse::<StateId>()?).await?;
     let current = found.value.slot.epoch(backend.spec());
     let epoch = Query::parse(query.as_deref()).optional::<Epoch>("epoch")?.unwrap_or(current);
-    let members = backend.sync_committee(found.value, epoch).await?;
+    let members = backend.sync_committee(found.value.clone(), epoch).await?;
     let members: Vec<Value> = members.iter().map(text).collect();
     let size = (backend.spec().preset.sync_committee_size / SYNC_COMMITTEE_SUBNET_COUNT) as usize;
     let aggregates: Vec<&[Value]> = members.chunks(size.max(1)).collect();
-    Ok(Envelope::chain(found.finalized).json(json!({
+    Ok(Envelope::of(&found).json(json!({
         "validators": members, "validator_aggregates": aggregates,
     })))
 }
@@ -113,6 +113,6 @@ pub async fn full(
 ) -> Result<Response, ApiError> {
     let found = backend.state(id.parse::<StateId>()?).await?;
     let fork = found.value.fork_name();
-    let envelope = Envelope::chain(found.finalized).version(fork);
+    let envelope = Envelope::of(&found).version(fork);
     Ok(envelope.container(&headers, found.value, backend.spec().ctx(fork)).await)
 }

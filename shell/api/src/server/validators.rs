@@ -132,7 +132,7 @@ async fn answer(
 ) -> Result<Response, ApiError> {
     let found = backend.state(id.parse::<StateId>()?).await?;
     let infos = filter.apply(&found).await?;
-    Ok(Envelope::chain(found.finalized).json(Value::Array(infos.iter().map(json).collect())))
+    Ok(Envelope::of(&found).json(Value::Array(infos.iter().map(json).collect())))
 }
 
 pub async fn list(
@@ -176,5 +176,5 @@ pub async fn one(
     let filter = Filter::new(std::iter::once(id.as_str()), Vec::new())?;
     let infos = filter.apply(&found).await?;
     let info = infos.first().ok_or_else(|| ApiError::not_found(format!("no validator {id} in the state")))?;
-    Ok(Envelope::chain(found.finalized).json(info_json(info)))
+    Ok(Envelope::of(&found).json(info_json(info)))
 }

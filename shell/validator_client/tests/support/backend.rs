@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use api::{
-    ApiError, AttesterDuty, Backend, BlockId, BlockPlace, BlockRequest, CommitteeInfo, CommitteeSubscription,
-    Duties, Event, Failure, ForkChoiceDump, Found, Genesis, HeadInfo, Identity, PeerInfo, ProposerDuty,
-    Reply, StateId, SyncDuty, SyncSubscription, Syncing,
+    ApiError, AttesterDuty, Backend, BlockId, BlockPlace, BlockRequest, BroadcastValidation, CommitteeInfo,
+    CommitteeSubscription, Duties, Event, Failure, ForkChoiceDump, Found, FoundData, Genesis, HeadInfo,
+    Identity, PeerInfo, ProducedBlock, ProposerDuty, Reply, StateId, SyncDuty, SyncSubscription, Syncing,
 };
 use tokio::sync::broadcast;
 use types::{
-    Attestation, AttestationData, AttesterSlashing, BeaconBlock, BeaconState, Checkpoint, Epoch, ForkName,
-    ProposerSlashing, Root, SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock,
-    SignedContributionAndProof, SignedVoluntaryExit, Slot, Spec, SyncCommitteeContribution,
-    SyncCommitteeMessage, ValidatorIndex,
+    Attestation, AttestationData, AttesterSlashing, BeaconState, BlobSidecar, Bytes, Checkpoint,
+    CommitteeIndex, DataColumnSidecar, Epoch, ExecutionAddress, ProposerSlashing, Root,
+    SignedAggregateAndProof, SignedBLSToExecutionChange, SignedBeaconBlock, SignedBlockContents,
+    SignedContributionAndProof, SignedVoluntaryExit, SingleAttestation, Slot, Spec,
+    SyncCommitteeContribution, SyncCommitteeMessage, Uint256, ValidatorIndex,
 };
 
 use super::{MiniChain, sync};
@@ -57,14 +58,25 @@ impl Backend for MiniBackend {
         now(Ok(Vec::new()))
     }
     fn state(&self, _: StateId) -> Reply<'_, Found<Arc<BeaconState>>> {
-        now(Ok(Found { value: Arc::new(self.0.head()), finalized: false }))
+        now(Ok(Found { value: Arc::new(self.0.head()), finalized: false, execution_optimistic: false }))
     }
     fn block(&self, id: BlockId) -> Reply<'_, Found<(BlockPlace, Arc<SignedBeaconBlock>)>> {
         // Only the head is known, and of the genesis block no more than its root.
         let BlockId::Head = id else { return nothing() };
         let (root, block) = self.0.head_block();
-        let place = BlockPlace { root, fork: ForkName::Phase0, canonical: true };
-        now(Ok(Found { value: (place, Arc::new(block)), finalized: false }))
+        let fork = self.0.spec.fork_name_at_slot(block.message.slot);
+        let place = BlockPlace { root, fork, canonical: true };
+        let execution_optimistic = self.0.seen().behaviour.optimistic;
+        now(Ok(Found { value: (place, Arc::new(block)), finalized: false, execution_optimistic }))
+    }
+    fn blob_sidecars(&self, _: BlockId) -> Reply<'_, FoundData<Vec<Arc<BlobSidecar>>>> {
+        nothing()
+    }
+    fn blobs(&self, _: BlockId, _: Option<Vec<Root>>) -> Reply<'_, FoundData<Vec<Bytes>>> {
+        nothing()
+    }
+    fn data_column_sidecars(&self, _: BlockId) -> Reply<'_, FoundData<Vec<Arc<DataColumnSidecar>>>> {
+        nothing()
     }
     fn headers(
         &self,
@@ -107,11 +119,26 @@ impl Backend for MiniBackend {
     fn attestation_data(&self, slot: Slot) -> Reply<'_, AttestationData> {
         now(self.0.attestation_data(slot))
     }
-    fn aggregate_attestation(&self, slot: Slot, data_root: Root) -> Reply<'_, Attestation> {
-        now(self.0.aggregate(slot, data_root))
+    fn aggregate_attestation(
+        &self,
+        slot: Slot,
+        data_root: Root,
+        committee: Option<CommitteeIndex>,
+    ) -> Reply<'_, Attestation> {
+        now(self.0.aggregate(slot, data_root, committee))
     }
-    fn produce_block(&self, request: BlockRequest) -> Reply<'_, BeaconBlock> {
-        now(self.0.produce(request.slot, request.randao_reveal, request.graffiti))
+    fn produce_block(&self, request: BlockRequest) -> Reply<'_, ProducedBlock> {
+        let contents = self.0.produce(request.slot, request.randao_reveal, request.graffiti);
+        let value = Uint256::default();
+        now(contents.map(|contents| ProducedBlock {
+            contents,
+            execution_payload_value: value,
+            consensus_block_value: value,
+        }))
+    }
+    fn prepare_beacon_proposer(&self, recipients: Vec<(ValidatorIndex, ExecutionAddress)>) -> Reply<'_, ()> {
+        self.0.seen().fee_recipients.push(recipients);
+        now(Ok(()))
     }
     fn subscribe_committees(&self, subscriptions: Vec<CommitteeSubscription>) -> Reply<'_, ()> {
         self.0.seen().subscriptions += subscriptions.len();
@@ -120,8 +147,11 @@ impl Backend for MiniBackend {
     fn liveness(&self, _: Epoch, _: Vec<ValidatorIndex>) -> Reply<'_, Vec<(ValidatorIndex, bool)>> {
         nothing()
     }
-    fn publish_block(&self, block: Arc<SignedBeaconBlock>) -> Reply<'_, ()> {
-        now(self.0.take_block(&block))
+    fn publish_block(&self, contents: SignedBlockContents, _: BroadcastValidation) -> Reply<'_, ()> {
+        now(self.0.take_block(contents))
+    }
+    fn publish_single_attestations(&self, attestations: Vec<SingleAttestation>) -> Reply<'_, Vec<Failure>> {
+        now(Ok(self.0.take_single_votes(&attestations)))
     }
     fn publish_attestations(&self, attestations: Vec<Attestation>) -> Reply<'_, Vec<Failure>> {
         now(Ok(self.0.take_votes(&attestations)))

@@ -11,16 +11,19 @@ use ssz::{Ctx, SszExt};
 use tokio::sync::broadcast;
 use transition::accessors::{
     get_beacon_committee, get_beacon_proposer_indices, get_block_root_at_slot, get_committee_count_per_slot,
-    get_indexed_attestation,
+    get_indexed_attestation, get_randao_mix,
 };
+use transition::block::get_expected_withdrawals;
 use transition::genesis::{GenesisValidator, genesis_block, genesis_of_validators};
+use transition::misc::compute_time_at_slot;
 use transition::predicates::is_valid_indexed_attestation;
 use transition::signatures::{aggregate_and_proof_set, selection_proof_set};
 use transition::{Signatures, ValidateResult, process_slots, state_transition};
 use types::{
-    Attestation, AttestationData, BeaconBlock, BeaconState, BlsPubkey, BlsSignature, Checkpoint,
-    CommitteeIndex, Epoch, Gwei, Root, SignedAggregateAndProof, SignedBeaconBlock, Slot, Spec,
-    ValidatorIndex,
+    Attestation, AttestationData, BeaconBlock, BeaconState, BlockContents, BlsPubkey, BlsSignature, Bytes,
+    Checkpoint, CommitteeIndex, Epoch, ExecutionAddress, ExecutionPayload, FixedBytes, ForkName, Gwei,
+    KzgProof, Root, SignedAggregateAndProof, SignedBeaconBlock, SignedBlockContents, SingleAttestation, Slot,
+    Spec, ValidatorIndex,
 };
 use validator_client::History;
 
@@ -35,6 +38,8 @@ pub struct Behaviour {
     pub extra_graffiti: u8,
     /// A data folder: what is published must be recorded in it already.
     pub witness: Option<PathBuf>,
+    /// True where no engine has verified the head.
+    pub optimistic: bool,
 }
 
 /// What the node saw and took.
@@ -44,6 +49,12 @@ pub struct Seen {
     head_root: Root,
     pub behaviour: Behaviour,
     pub blocks: Vec<SignedBeaconBlock>,
+    /// What came with them.
+    pub blobs: Vec<(Vec<KzgProof>, Vec<Bytes>)>,
+    /// Who wants fees, each time that it was told.
+    pub fee_recipients: Vec<Vec<(ValidatorIndex, ExecutionAddress)>>,
+    /// Votes that came as single attestations.
+    pub single: usize,
     /// Single votes: who, and for what.
     pub votes: Vec<(ValidatorIndex, Attestation)>,
     pub aggregates: Vec<SignedAggregateAndProof>,
@@ -85,6 +96,9 @@ impl MiniChain {
             head_root,
             behaviour: Behaviour::default(),
             blocks: Vec::new(),
+            blobs: Vec::new(),
+            fee_recipients: Vec::new(),
+            single: 0,
             votes: Vec::new(),
             aggregates: Vec::new(),
             data_asked: BTreeMap::new(),
@@ -188,7 +202,15 @@ impl MiniChain {
         Ok(Duties { dependent_root: self.dependent_root(&state, epoch, 1), duties })
     }
 
+    fn refuse_optimistic(&self) -> Answer<()> {
+        match self.seen().behaviour.optimistic {
+            true => Err(ApiError::unavailable("the head is optimistic")),
+            false => Ok(()),
+        }
+    }
+
     pub fn attestation_data(&self, slot: Slot) -> Answer<AttestationData> {
+        self.refuse_optimistic()?;
         let state = self.state_at(slot)?;
         let mut seen = self.seen();
         *seen.data_asked.entry(slot).or_default() += 1;
@@ -208,7 +230,9 @@ impl MiniChain {
         })
     }
 
-    pub fn produce(&self, slot: Slot, randao_reveal: BlsSignature, graffiti: Root) -> Answer<BeaconBlock> {
+    /// A block, since Deneb with a blob, which nobody here verifies.
+    pub fn produce(&self, slot: Slot, randao_reveal: BlsSignature, graffiti: Root) -> Answer<BlockContents> {
+        self.refuse_optimistic()?;
         let (mut state, parent_root, extra) = {
             let mut seen = self.seen();
             *seen.blocks_asked.entry(slot).or_default() += 1;
@@ -216,7 +240,7 @@ impl MiniChain {
         };
         if slot <= state.slot {
             // An equivocation: it builds on what the head's parent left, which a test needs to tempt the client.
-            return self.sibling(slot, randao_reveal, extra);
+            return self.sibling(slot, randao_reveal, extra).map(Into::into);
         }
         process_slots(&mut state, slot).map_err(bad)?;
         let mut block = BeaconBlock::new_default(state.ctx());
@@ -228,12 +252,24 @@ impl MiniChain {
         block.body.eth1_data = state.eth1_data.clone();
         block.body.graffiti = graffiti;
         block.body.graffiti.0[31] ^= extra;
-        if state.fork_name() >= types::ForkName::Altair {
+        if state.fork_name() >= ForkName::Altair {
             block.body.sync_aggregate = super::sync::sync_aggregate(self, &state, slot, parent_root);
         }
-        transition::block::process_block(&mut state, &block, &mut Signatures::Skip).map_err(bad)?;
+        let fork = state.fork_name();
+        if fork >= ForkName::Bellatrix {
+            block.body.execution_payload = payload(&state);
+        }
+        let mut contents = BlockContents::from(block);
+        if BlockContents::are_used_in(fork) {
+            contents.block.body.blob_kzg_commitments = vec![FixedBytes([0xc0; 48])];
+            contents.blobs = vec![Bytes(vec![slot.0 as u8; 131_072])];
+            let proofs = if fork >= ForkName::Fulu { self.spec.preset.cells_per_ext_blob } else { 1 };
+            contents.kzg_proofs = vec![FixedBytes([slot.0 as u8; 48]); proofs as usize];
+        }
+        let block = &mut contents.block;
+        transition::block::process_block(&mut state, block, &mut Signatures::Skip).map_err(bad)?;
         block.state_root = state.state_root();
-        Ok(block)
+        Ok(contents)
     }
 
     /// Another block for the slot of the head.
@@ -246,7 +282,9 @@ impl MiniChain {
         Ok(block)
     }
 
-    pub fn take_block(&self, block: &SignedBeaconBlock) -> Answer<()> {
+    pub fn take_block(&self, contents: SignedBlockContents) -> Answer<()> {
+        let SignedBlockContents { signed_block: block, kzg_proofs, blobs } = contents;
+        let block = &block;
         self.bear_witness(|history| {
             let slot = block.message.slot;
             history.data.iter().any(|of| of.signed_blocks.iter().any(|signed| signed.slot == slot))
@@ -267,11 +305,13 @@ impl MiniChain {
             epoch_transition: slot.0.is_multiple_of(self.spec.preset.slots_per_epoch),
             previous_duty_dependent_root: self.dependent_root(&state, epoch, 1),
             current_duty_dependent_root: self.dependent_root(&state, epoch, 0),
+            execution_optimistic: false,
         };
         let mut seen = self.seen();
         seen.head = state;
         seen.head_root = root;
         seen.blocks.push(block.clone());
+        seen.blobs.push((kzg_proofs, blobs));
         drop(seen);
         // Nobody may be listening.
         let _ = self.events.send(event);
@@ -287,6 +327,24 @@ impl MiniChain {
             }
         }
         failures
+    }
+
+    /// Votes in the form since Electra, kept as what goes into aggregates.
+    pub fn take_single_votes(&self, attestations: &[SingleAttestation]) -> Vec<Failure> {
+        let with_bits = |single: &SingleAttestation| {
+            let state = self.state_at(single.data.slot).unwrap();
+            let committee = get_beacon_committee(&state, single.data.slot, single.committee_index).unwrap();
+            Attestation {
+                aggregation_bits: committee.iter().map(|member| *member == single.attester_index).collect(),
+                data: single.data.clone(),
+                signature: single.signature,
+                committee_bits: (0..self.spec.preset.max_committees_per_slot)
+                    .map(|index| single.committee_index == index)
+                    .collect(),
+            }
+        };
+        self.seen().single += attestations.len();
+        self.take_votes(&attestations.iter().map(with_bits).collect::<Vec<_>>())
     }
 
     fn take_vote(&self, attestation: &Attestation) -> Answer<()> {
@@ -305,10 +363,22 @@ impl MiniChain {
         Ok(())
     }
 
-    pub fn aggregate(&self, slot: Slot, data_root: Root) -> Answer<Attestation> {
+    pub fn aggregate(
+        &self,
+        slot: Slot,
+        data_root: Root,
+        committee: Option<CommitteeIndex>,
+    ) -> Answer<Attestation> {
         let seen = self.seen();
-        let of = |vote: &&(ValidatorIndex, Attestation)| {
-            vote.1.data.slot == slot && vote.1.data.hash_tree_root(Ctx::PLAIN) == data_root
+        let is_electra = self.spec.fork_name_at_slot(slot) >= ForkName::Electra;
+        let of = |(_, vote): &&(ValidatorIndex, Attestation)| {
+            let is_of = |index: CommitteeIndex| match is_electra {
+                true => vote.committee_bits.ones().eq([index.as_usize()]),
+                false => vote.data.index == index,
+            };
+            vote.data.slot == slot
+                && vote.data.hash_tree_root(Ctx::PLAIN) == data_root
+                && committee.is_none_or(is_of)
         };
         let votes: Vec<&Attestation> = seen.votes.iter().filter(of).map(|(_, vote)| vote).collect();
         let mut aggregate = votes.first().copied().cloned().ok_or_else(|| ApiError::not_found("no votes"))?;
@@ -368,5 +438,22 @@ impl MiniChain {
         }
         self.seen().refused.push("published before it was recorded".into());
         Err(bad("published before it was recorded"))
+    }
+}
+
+/// A payload without transactions.
+fn payload(state: &BeaconState) -> ExecutionPayload {
+    let mut block_hash = Root::from([0xee; 32]);
+    block_hash.0[..8].copy_from_slice(&state.slot.0.to_le_bytes());
+    ExecutionPayload {
+        parent_hash: state.latest_execution_payload_header.block_hash,
+        prev_randao: get_randao_mix(state, state.slot.epoch(state.spec())),
+        timestamp: compute_time_at_slot(state, state.slot).unwrap(),
+        block_hash,
+        withdrawals: match state.fork_name() >= ForkName::Capella {
+            true => get_expected_withdrawals(state).unwrap().withdrawals,
+            false => Vec::new(),
+        },
+        ..ExecutionPayload::default()
     }
 }

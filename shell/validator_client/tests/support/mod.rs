@@ -1,5 +1,8 @@
 //! What the tests share: a small beacon node, an old one, and a client that runs beside them.
 
+// Each test file uses a part of this.
+#![allow(dead_code, unused_imports)]
+
 pub mod backend;
 pub mod chain;
 pub mod old_node;
