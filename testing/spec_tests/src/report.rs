@@ -71,15 +71,15 @@ impl Report {
         counted(self.totals())
     }
 
-    /// Totals by preset, fork and runner.
-    fn runners(&self) -> BTreeMap<&str, [usize; 3]> {
-        let mut runners: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    /// Totals by so many of preset, fork and runner.
+    fn totals_by(&self, names: usize) -> BTreeMap<&str, [usize; 3]> {
+        let mut totals: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
         for (line, counts) in &self.counts {
-            let runner = line.rsplit_once('/').map_or(line.as_str(), |(runner, _)| runner);
-            let sum = runners.entry(runner).or_default();
+            let end = line.match_indices('/').nth(names - 1).map_or(line.len(), |(at, _)| at);
+            let sum = totals.entry(&line[..end]).or_default();
             *sum = [0, 1, 2].map(|i| sum[i] + counts[i]);
         }
-        runners
+        totals
     }
 }
 
@@ -87,14 +87,17 @@ fn counted([passed, failed, skipped]: [usize; 3]) -> String {
     format!("{passed} passed, {failed} failed, {skipped} skipped")
 }
 
-/// A line per handler, a line per runner, the failures, and the reasons of skipping.
+/// A line per handler, then one per runner, fork and preset, the failures, and the reasons of skipping.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (line, counts) in &self.counts {
             writeln!(f, "{line}: {}", counted(*counts))?;
         }
-        for (line, counts) in self.runners() {
-            writeln!(f, "all of {line}: {}", counted(counts))?;
+        // By preset, fork and runner, by preset and fork, by preset.
+        for names in [3, 2, 1] {
+            for (line, counts) in self.totals_by(names) {
+                writeln!(f, "all of {line}: {}", counted(counts))?;
+            }
         }
         for (title, lines) in [("note", &self.notes), ("FAILED", &self.failures)] {
             for line in lines.iter().take(SHOWN) {
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn every_case_is_counted_once_under_its_handler_and_its_runner() {
+    fn every_case_is_counted_once_under_its_handler_runner_fork_and_preset() {
         let mut report = Report::default();
         report.add(&case("minimal/phase0/sanity/slots/suite/a"), Outcome::Passed);
         report.add(&case("minimal/phase0/sanity/slots/suite/b"), Outcome::Passed);
@@ -147,6 +150,9 @@ minimal/phase0/sanity/blocks: 0 passed, 0 failed, 1 skipped
 minimal/phase0/sanity/slots: 2 passed, 0 failed, 0 skipped
 all of minimal/altair/sanity: 0 passed, 1 failed, 0 skipped
 all of minimal/phase0/sanity: 2 passed, 0 failed, 1 skipped
+all of minimal/altair: 0 passed, 1 failed, 0 skipped
+all of minimal/phase0: 2 passed, 0 failed, 1 skipped
+all of minimal: 2 passed, 1 failed, 1 skipped
 note minimal/phase0/sanity/blocks/suite/c: is late
 FAILED minimal/altair/sanity/blocks/suite/d: wrong
 skipped 1 cases: no time

@@ -3,6 +3,7 @@
 mod bls;
 mod fork_choice;
 mod kzg;
+mod light_client;
 mod merkle_proof;
 mod networking;
 mod sidecars;
@@ -16,8 +17,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::case::{Case, Outcome};
 
-/// What a runner says: nothing wrong, or an error; a skip is decided before it runs.
+/// What a runner says: nothing wrong, or an error. A skip is decided before it runs, but for [`NotBuilt`].
 type Result = anyhow::Result<()>;
+
+/// Why a runner stopped without a verdict: what the case goes on to ask for is not built. It ends as skipped.
+#[derive(Debug)]
+struct NotBuilt(&'static str);
+
+impl std::fmt::Display for NotBuilt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for NotBuilt {}
 
 /// Runs a case. A panic is a failure, and so is a file that the runner neither read nor declared.
 pub fn run_checked(case: &Case) -> Outcome {
@@ -30,7 +43,10 @@ pub fn run_checked(case: &Case) -> Outcome {
             [] => Outcome::Passed,
             unread => Outcome::Failed(format!("files that the runner did not read: {}", unread.join(", "))),
         },
-        Ok(Err(error)) => Outcome::Failed(format!("{error:#}")),
+        Ok(Err(error)) => match error.downcast_ref::<NotBuilt>() {
+            Some(why) => Outcome::Skipped(why.to_string()),
+            None => Outcome::Failed(format!("{error:#}")),
+        },
         Err(panic) => Outcome::Failed(format!("panicked: {}", panic_text(&*panic))),
     }
 }
@@ -45,6 +61,7 @@ fn runner_of(case: &Case) -> Option<fn(&Case) -> Result> {
         ("ssz_static", _) if case.fork_name().is_ok() => Some(ssz_static::run),
         _ if !is_fork_built(case) => None,
         ("networking", handler) if sidecars::has_handler(handler) => Some(sidecars::run),
+        ("light_client", handler) => light_client::runner_of(handler),
         ("networking", handler) if networking::has_handler(handler) => Some(networking::run),
         ("fork_choice", handler) if fork_choice::has_handler(handler) => Some(fork_choice::run),
         _ => transition::runner_of(case),
