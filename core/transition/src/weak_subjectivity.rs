@@ -81,7 +81,11 @@ mod tests {
     use super::*;
 
     fn state(count: u64, ether: u64) -> BeaconState {
-        let mut state = BeaconState::empty(Spec::mainnet(), ForkName::Phase0);
+        state_of(Spec::mainnet(), ForkName::Phase0, count, ether)
+    }
+
+    fn state_of(spec: &'static Spec, fork: ForkName, count: u64, ether: u64) -> BeaconState {
+        let mut state = BeaconState::empty(spec, fork);
         let balance = Gwei(ether * ETH_TO_GWEI);
         for _ in 0..count {
             let validator = Validator {
@@ -105,6 +109,28 @@ mod tests {
                 Ok(expected),
                 "{count} of {ether}"
             );
+        }
+    }
+
+    #[test]
+    fn periods_are_those_of_the_executable_specification_at_every_preset_and_fork() {
+        const COUNTS: [(u64, u64); 6] =
+            [(512, 28), (512, 32), (4096, 31), (32768, 32), (2048, 2048), (16384, 2048)];
+        let (mainnet, minimal) = (Spec::mainnet(), Spec::minimal());
+        // Before Electra no validator has more than 32 ether.
+        let expected: [(&'static Spec, ForkName, &[u64]); 6] = [
+            (mainnet, ForkName::Phase0, &[259, 262, 302, 665]),
+            (minimal, ForkName::Phase0, &[257, 257, 268, 354]),
+            (mainnet, ForkName::Capella, &[259, 262, 302, 665]),
+            (mainnet, ForkName::Electra, &[261, 262, 305, 665, 1894, 3532]),
+            (minimal, ForkName::Electra, &[257, 257, 257, 257, 257, 257]),
+            (mainnet, ForkName::Fulu, &[261, 262, 305, 665, 1894, 3532]),
+        ];
+        for (spec, fork, periods) in expected {
+            for ((count, ether), period) in COUNTS.into_iter().zip(periods) {
+                let found = compute_weak_subjectivity_period(&state_of(spec, fork, count, ether));
+                assert_eq!(found, Ok(*period), "{fork}: {count} of {ether}");
+            }
         }
     }
 
