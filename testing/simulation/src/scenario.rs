@@ -29,6 +29,8 @@ pub struct Scenario {
     pub engines: Engines,
     /// What blocks carry besides themselves.
     pub data: Data,
+    /// Validators that come later.
+    pub deposits: Deposits,
     /// What must have come of it all.
     pub demands: Demands,
 }
@@ -97,6 +99,14 @@ pub struct Data {
     pub public_percent: u64,
     /// Nodes that publish their blocks and none of the columns: those with the highest numbers.
     pub withholding: usize,
+}
+
+/// Validators that come later: their keys are dealt out as all others are, and their deposits are made in blocks of the
+/// execution chain.
+#[derive(Clone, Debug, Default)]
+pub struct Deposits {
+    /// The numbers of the blocks, each of which brings one deposit; none where nobody follows the contract.
+    pub blocks: Vec<u64>,
 }
 
 /// Whether signatures are verified.
@@ -211,6 +221,7 @@ impl Scenario {
             signatures: SignatureMode::Real,
             engines: Engines { latency_ms: (5, 60), crashes: 0, downtime_ms: (1_000, 12_000), syncing_ms: 0 },
             data: Data { blobs: 0, supernodes: 1, public_percent: 50, withholding: 0 },
+            deposits: Deposits::default(),
             demands: Demands { finalized: Some(5), ..Demands::default() },
         }
     }
@@ -297,6 +308,28 @@ impl Scenario {
             demands: Demands { finalized: Some(end_epoch + 1), ..Demands::default() },
             ..base
         }
+    }
+
+    /// All forks, where engines crash too, one of them forgetting all, and sync for a while afterwards.
+    pub fn engines_crash() -> Result<Self, SettingError> {
+        let base = Self::all_forks(2)?;
+        let engines = Engines { crashes: 3, syncing_ms: 8_000, ..base.engines };
+        // Whoever has no engine neither votes nor proposes.
+        let demands = Demands { participation_percent: 60, ..base.demands };
+        Ok(Self { engines, demands, ..base })
+    }
+
+    /// Blobs from the first epoch to the last, in a network of Fulu with one node that withholds all columns.
+    pub fn withheld_columns() -> Result<Self, SettingError> {
+        let base = Self::all_forks(2)?;
+        Ok(Self {
+            spec: spec_with_forks(&BTreeMap::from([(ForkName::Fulu, Epoch(0))]))?,
+            epochs: 6,
+            faults: Faults { crashes: 0, ..base.faults },
+            data: Data { withholding: 1, ..base.data },
+            demands: Demands { finalized: Some(3), participation_percent: 80, ..Demands::default() },
+            ..base
+        })
     }
 
     /// A slot, in ms.
