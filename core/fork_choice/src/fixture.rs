@@ -24,6 +24,8 @@ const GENESIS_TIME: Time = Time(1_600_000_000_000);
 pub struct World {
     pub store: ForkChoice,
     pub naive: NaiveStore,
+    /// Blocks that are added have payloads, their hashes the blocks' roots, that no engine has executed.
+    pub optimistic: bool,
     names: BTreeMap<Root, String>,
 }
 
@@ -60,6 +62,7 @@ impl World {
         let mut world = Self {
             store: ForkChoice::new(spec, anchor.clone(), GENESIS_TIME),
             naive: NaiveStore::new(spec, &anchor, GENESIS_TIME),
+            optimistic: false,
             names: BTreeMap::from([(root("g"), "g".to_owned())]),
         };
         world.supply_balances();
@@ -158,8 +161,18 @@ impl World {
             justified,
             finalized,
             arrived: arrival.max(self.store.time()),
-            execution: ExecutionStatus::Irrelevant,
+            execution: match self.optimistic {
+                true => ExecutionStatus::NotValidated { block_hash: root(name) },
+                false => ExecutionStatus::Irrelevant,
+            },
         }
+    }
+
+    /// The engine finds a payload invalid; gives the blocks that it takes along.
+    pub fn invalid(&mut self, name: &str, latest_valid_hash: Option<Root>) -> Vec<String> {
+        let gone = self.store.on_invalid_payload(&root(name), latest_valid_hash).unwrap();
+        self.naive.on_invalid_payload(root(name), latest_valid_hash);
+        gone.iter().map(|root| self.names[root].clone()).collect()
     }
 
     /// An attestation at a slot for a block.

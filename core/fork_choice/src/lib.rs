@@ -49,6 +49,8 @@ mod votes;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod optimistic_tests;
+#[cfg(test)]
 mod random_tests;
 #[cfg(test)]
 mod scenario_tests;
