@@ -93,6 +93,11 @@ impl Chain {
             }
             known.insert(validator, (address, epoch));
         }
+        // The moment to begin may have passed just before.
+        let next = self.slot + 1;
+        if let Some(state) = self.head.advanced.clone().filter(|state| state.slot == next) {
+            self.prepare_payload(&state);
+        }
     }
 
     fn fee_recipient(&self, proposer: ValidatorIndex) -> ExecutionAddress {

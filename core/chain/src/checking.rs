@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fork_choice::ExecutionStatus;
 use transition::accessors::get_beacon_proposer_indices;
 use transition::block::PayloadStatus;
 use types::{
@@ -15,6 +16,7 @@ use crate::gossip::{
     check_attestation_slot, validate_beacon_aggregate_and_proof_gossip, validate_beacon_attestation_gossip,
     validate_beacon_block_gossip,
 };
+use crate::import::Fault;
 use crate::incoming::{Candidate, Facts, Incoming, Origin};
 use crate::states::{StateKey, committee_decision_slot};
 use crate::work::Parked;
@@ -26,11 +28,19 @@ pub(crate) struct Known<'a>(&'a Chain);
 impl BlockStore for Known<'_> {
     fn block(&self, root: &Root) -> KnownBlock {
         match self.0.fork_choice.block(root) {
-            Some(node) => KnownBlock::Valid { slot: node.slot, payload: PayloadStatus::NotValidated },
-            None if self.0.imports.is_invalid(root) => {
-                KnownBlock::Invalid { payload: PayloadStatus::NotValidated }
-            }
-            None => KnownBlock::Unseen,
+            Some(node) => KnownBlock::Valid {
+                slot: node.slot,
+                payload: match node.execution {
+                    ExecutionStatus::Irrelevant | ExecutionStatus::Valid { .. } => PayloadStatus::Valid,
+                    ExecutionStatus::NotValidated { .. } => PayloadStatus::NotValidated,
+                    ExecutionStatus::Invalidated { .. } => PayloadStatus::Invalidated,
+                },
+            },
+            None => match self.0.imports.fault_of(root) {
+                Some(Fault::Consensus) => KnownBlock::Invalid { payload: PayloadStatus::NotValidated },
+                Some(Fault::Payload) => KnownBlock::Invalid { payload: PayloadStatus::Invalidated },
+                None => KnownBlock::Unseen,
+            },
         }
     }
 
@@ -97,8 +107,15 @@ impl Chain {
         if self.fork_choice.contains(&root) {
             return self.already_imported(&incoming);
         }
-        if self.imports.is_invalid(&root) {
-            return self.judge(&incoming, Verdict::reject("block failed validation"));
+        match self.imports.fault_of(&root) {
+            None => {}
+            Some(Fault::Consensus) => {
+                return self.judge(&incoming, Verdict::reject("block failed validation"));
+            }
+            // Who follows the chain optimistically passes it on in good faith.
+            Some(Fault::Payload) => {
+                return self.judge(&incoming, Verdict::ignore("the payload of the block is invalid"));
+            }
         }
         if self.imports.is_in_flight(&root) {
             return self.judge(&incoming, Verdict::ignore("block is being imported"));
@@ -224,8 +241,8 @@ impl Chain {
 
     fn hold_vote(&mut self, incoming: Incoming, data: &AttestationData) {
         let (block, from) = (data.beacon_block_root, incoming.origin.gossip());
-        if self.imports.is_invalid(&block) {
-            return self.judge(&incoming, Verdict::reject("block being voted for failed validation"));
+        if let Some(fault) = self.imports.fault_of(&block) {
+            return self.judge(&incoming, fault.verdict_on_votes());
         }
         if let Err(incoming) = self.aside.hold_vote(block, self.slot, incoming) {
             self.counters.overflows += 1;

@@ -35,6 +35,15 @@ pub(crate) enum EngineCall {
     Build { command: CommandId },
     /// The payload of a production, one for each command.
     GetPayload { command: CommandId },
+    /// The blocks that a merge block builds on, since the payload of `valid`, which is or follows that block, was found
+    /// valid; one for each answer about a head.
+    LateMerge { merge: Root, valid: Root, ask: MergeAsk },
+    /// Whether the engine has a payload; one for each round of telling it what it lacks, like the next two.
+    ReplayAsk,
+    /// A payload that the engine lacks.
+    ReplayPayload,
+    /// The last payload of a window, to be adopted.
+    ReplayAdopt,
     /// The terminal block, one for each command.
     Terminal(Box<Search>),
 }
@@ -62,6 +71,12 @@ impl Chain {
             EngineCall::Prepare { parent, attributes } => self.prepared(parent, *attributes, reply),
             EngineCall::Build { command } => self.payload_begun(command, reply),
             EngineCall::GetPayload { command } => self.payload_came(command, reply),
+            EngineCall::LateMerge { merge, valid, ask } => {
+                self.late_merge_answered(merge, valid, ask, reply);
+            }
+            EngineCall::ReplayAsk => self.replay_asked(reply),
+            EngineCall::ReplayPayload => self.replay_told(reply),
+            EngineCall::ReplayAdopt => self.replay_adopted(),
             EngineCall::Terminal(search) => self.terminal_answered(*search, reply),
         }
     }

@@ -24,6 +24,11 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// The engine is told once more, whether or not anything changes.
+    pub fn tell_again(&mut self) {
+        self.is_due = true;
+    }
+
     /// A slot has begun.
     pub fn slot_began(&mut self) {
         self.is_due = !self.is_followed;
@@ -102,7 +107,12 @@ impl Chain {
         self.settle();
         match is_valid {
             true => Ok(payload_id),
-            false => Err(format!("the engine says that the block to build on is {:?}", status.verdict)),
+            false => {
+                if status.is_optimistic() {
+                    self.engine_is_behind(head);
+                }
+                Err(format!("the engine says that the block to build on is {:?}", status.verdict))
+            }
         }
     }
 }

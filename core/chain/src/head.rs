@@ -39,6 +39,9 @@ impl Chain {
     fn update_head(&mut self) {
         let root = self.fork_choice.get_head();
         if root == self.head.root {
+            // What is known of its payload may have changed.
+            let execution = self.fork_choice.block(&root).map(|node| node.execution).unwrap_or_default();
+            self.head.execution = execution;
             return;
         }
         let Some(state) = self.states.get(&root).cloned() else {
@@ -129,6 +132,7 @@ impl Chain {
         self.record_finality(checkpoint, canonical, &removed);
         let store = &self.fork_choice;
         self.states.retain(|root| store.contains(root));
+        self.work.unchecked_merges.retain(|root| store.contains(root));
         let gone: BTreeSet<Root> = removed.into_iter().collect();
         let finalized_slot = self.finalized_slot();
         let stays = |root: &Root, slot: Slot| !gone.contains(root) || slot >= finalized_slot;

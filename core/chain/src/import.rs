@@ -16,7 +16,7 @@ use crate::states::{Rank, StateKey};
 use crate::work::Purpose;
 use crate::{
     CommandId, Event, ExecuteBlocks, Executed, Job, Output, Priority, PublishOutcome, SegmentId,
-    SegmentOutcome,
+    SegmentOutcome, Verdict,
 };
 
 /// Blocks in import, and what is known of blocks that are not in fork choice.
@@ -37,6 +37,16 @@ pub(crate) enum Fault {
     Consensus,
     /// Those that only an engine can: who follows the chain optimistically may send the block in good faith.
     Payload,
+}
+
+impl Fault {
+    /// The verdict on votes for such a block.
+    pub fn verdict_on_votes(self) -> Verdict {
+        match self {
+            Self::Consensus => Verdict::reject("block being voted for failed validation"),
+            Self::Payload => Verdict::ignore("the payload of the block being voted for is invalid"),
+        }
+    }
 }
 
 /// Blocks to be imported, each the parent of the next.
@@ -101,10 +111,6 @@ impl Import {
 }
 
 impl Imports {
-    pub fn is_invalid(&self, root: &Root) -> bool {
-        self.invalid.contains_key(root)
-    }
-
     /// Which rules a block, or one that it builds on, was found to break.
     pub fn fault_of(&self, root: &Root) -> Option<Fault> {
         self.invalid.get(root).copied()
@@ -461,7 +467,7 @@ impl Chain {
             // They were judged when they were put aside.
             descendants.extend(self.aside.orphans_of(&root).into_iter().map(|(orphan, _)| orphan));
             for vote in self.aside.votes_for(&root) {
-                self.judge(&vote, crate::Verdict::reject("block being voted for failed validation"));
+                self.judge(&vote, fault.verdict_on_votes());
             }
         }
         let outcome = match fault {

@@ -73,6 +73,19 @@ pub const PROPOSER_EPOCHS: u64 = 3;
 /// Blocks that the search for the terminal block goes back, before it is given up for this production.
 pub const TERMINAL_SEARCH_MAX: usize = 256;
 
+/// Blocks that an engine which lacks them is told between two looks at its head.
+pub const REPLAY_WINDOW: usize = 32;
+
+/// Windows of such blocks that are looked through for one that the engine has: a day of mainnet. An engine that is further
+/// behind has to catch up by itself.
+pub const REPLAY_WINDOWS_MAX: usize = 256;
+
+/// Slots between two rounds of telling an engine what it lacks, at most.
+pub const REPLAY_PAUSE_SLOTS_MAX: u64 = 64;
+
+/// Merge blocks that were imported unchecked. Further ones wait.
+pub const UNCHECKED_MERGES_MAX: usize = 16;
+
 /// How often the engine is asked about the payload of a block before the block is dropped; sync finds it again. With the
 /// waits between, that is about a minute.
 pub const ENGINE_TRIES_MAX: u32 = 16;
@@ -109,7 +122,7 @@ pub const SIDECARS_BATCH_MAX: usize = 128;
 pub const SIDECARS_BATCH_WAIT_MS: u64 = 10;
 
 /// Gossip sidecars whose signatures or proofs are being verified. Further ones are ignored, and asked of peers later.
-pub const SIDECARS_VERIFYING_MAX: usize = 1024;
+pub const SIDECARS_VERIFYING_MAX: usize = 512;
 
 /// Gossip sidecars whose block's parent is not known. When there are more, the one that came first goes.
 pub const ORPHAN_SIDECARS_MAX: usize = 128;

@@ -75,13 +75,20 @@ impl Chain {
         block: Arc<SignedBeaconBlock>,
         made: Result<Vec<Sidecar>, String>,
     ) {
-        match made {
-            Ok(sidecars) => {
-                self.data.own.insert(id, sidecars);
-                self.take_own_block(id, block);
-            }
-            Err(why) => self.block_reply(id, PublishOutcome::Invalid(why)),
+        let sidecars = match made {
+            Ok(sidecars) => sidecars,
+            Err(why) => return self.block_reply(id, PublishOutcome::Invalid(why)),
+        };
+        let root = sidecars.first().map(Sidecar::block_root).unwrap_or_default();
+        let waiting = self.data.expected.get(&root).and_then(|expected| expected.block.as_ref());
+        if waiting.is_some_and(|waiting| waiting.signature == block.signature) {
+            // The block itself came by gossip, and waits for nothing but this.
+            self.spread(root, sidecars);
+            let why = "the block came by gossip, and is being imported".to_owned();
+            return self.block_reply(id, PublishOutcome::BroadcastOnly(why));
         }
+        self.data.own.insert(id, sidecars);
+        self.take_own_block(id, block);
     }
 
     /// Publishes the sidecars of a block of the API, which is published just now.
@@ -190,13 +197,19 @@ impl Chain {
                 return self.fault(format!("the sidecars of block {root} cannot be made: {why}"));
             }
         };
+        let kept = made.into_iter().filter(|sidecar| self.keeps(sidecar)).collect();
+        self.spread(root, kept);
+    }
+
+    /// Publishes those of a block's verified sidecars that were not seen, and takes in those that this node keeps.
+    fn spread(&mut self, root: Root, sidecars: Vec<Sidecar>) {
         let mut came = Vec::new();
-        let kept: Vec<Sidecar> = made.into_iter().filter(|sidecar| self.keeps(sidecar)).collect();
-        for sidecar in kept {
+        for sidecar in sidecars {
             if self.data.seen.insert(&sidecar) {
                 self.publish_sidecar(&sidecar);
             }
-            if !self.fork_choice.contains(&root) && self.data.store.insert_verified(sidecar.clone()).is_ok() {
+            let is_wanted = self.keeps(&sidecar) && !self.fork_choice.contains(&root);
+            if is_wanted && self.data.store.insert_verified(sidecar.clone()).is_ok() {
                 came.push(sidecar);
             }
         }

@@ -55,7 +55,7 @@ pub enum Want {
         root: Root,
         /// The block's slot, which tells blobs from columns.
         slot: Slot,
-        /// Those that are missing, in ascending order.
+        /// Those that are missing, in ascending order; empty where nothing is missing any more.
         indices: Vec<u64>,
         /// The gossip message that brought the block; none from the API.
         from: Option<GossipId>,
@@ -96,7 +96,8 @@ pub enum SegmentOutcome {
     },
     /// The parent of the first block is not known; nothing is in.
     UnknownParent,
-    /// Blobs or columns of a block are missing; the blocks before it are in.
+    /// Blobs or columns of a block are missing; the blocks before it are in. Nothing of the others is kept: they are to be
+    /// given again with all of their data.
     DataMissing {
         /// The place of the block in the segment.
         at: usize,

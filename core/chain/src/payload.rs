@@ -16,7 +16,7 @@ use std::sync::Arc;
 use engine::{
     EngineReply, EngineRequest, MergeInvalid, NewPayload, PayloadStatus, PowBlock, validate_merge_block,
 };
-use fork_choice::{ExecutionStatus, PayloadVerdictInvalid, SAFE_SLOTS_TO_IMPORT_OPTIMISTICALLY};
+use fork_choice::{ExecutionStatus, SAFE_SLOTS_TO_IMPORT_OPTIMISTICALLY};
 use transition::block::kzg_commitment_to_versioned_hash;
 use types::{BeaconBlock, ExecutionPayload, ForkName, Root, SignedBeaconBlock, Slot, Spec, Time};
 
@@ -93,6 +93,14 @@ impl PayloadFacts {
             parent_root: block.parent_root,
             parent_hash: payload.parent_hash,
             block_hash: payload.block_hash,
+        }
+    }
+
+    fn status(&self, is_optimistic: bool) -> ExecutionStatus {
+        let block_hash = self.block_hash;
+        match is_optimistic {
+            true => ExecutionStatus::NotValidated { block_hash },
+            false => ExecutionStatus::Valid { block_hash },
         }
     }
 }
@@ -198,7 +206,10 @@ impl Chain {
         check.open = check.open.saturating_sub(1);
         match reply {
             EngineReply::NewPayload(status) => check.answer = Some(status),
-            EngineReply::Failed(failure) => check.ask_later(self.now, failure.to_string()),
+            EngineReply::Failed(failure) => {
+                self.counters.engine_failures += 1;
+                check.ask_later(self.now, failure.to_string());
+            }
             other => check.ask_later(self.now, format!("the engine answers with something else: {other:?}")),
         }
         self.go_on_with(&root);
@@ -257,19 +268,17 @@ impl Chain {
 
     /// What becomes of a valid block, by what is known of its payload.
     pub(crate) fn decide(&mut self, block: &ExecutedBlock, source: Source) -> Decision {
-        let (root, facts) = (block.root, PayloadFacts::of(&block.block.message));
-        if !has_payload(self.spec, &block.block.message) {
+        let (root, message) = (block.root, &block.block.message);
+        if !has_payload(self.spec, message) {
             return Decision::Enter(ExecutionStatus::Irrelevant);
         }
-        let block_hash = facts.block_hash;
+        let facts = PayloadFacts::of(message);
         if source == Source::Journal {
             // The engine was asked when an earlier run imported it. What it says of the head is true of it.
-            return Decision::Enter(ExecutionStatus::NotValidated { block_hash });
+            return Decision::Enter(ExecutionStatus::NotValidated { block_hash: facts.block_hash });
         }
-        if !self.work.payloads.checks.contains_key(&root) {
-            self.ask_about_payloads(&[(root, block.block.clone())]);
-        }
-        let is_merge_block = self.is_merge_block(&block.block.message);
+        self.ask_about_payloads(&[(root, block.block.clone())]);
+        let is_merge_block = self.is_merge_block(message);
         let Some(check) = self.work.payloads.checks.get(&root) else { return Decision::Wait };
         if let Some(answer) = check.answer.as_ref().filter(|answer| answer.is_invalid()) {
             let why = answer.validation_error.clone().unwrap_or_default();
@@ -287,26 +296,41 @@ impl Chain {
         }
         let Some(answer) = check.answer.as_ref().filter(|_| check.open == 0) else { return Decision::Wait };
         let is_optimistic = answer.is_optimistic();
-        let merge = match is_merge_block {
-            true => Some(self.validate_merge(&facts, check)),
-            false => None,
-        };
-        let status = match is_optimistic {
-            true => ExecutionStatus::NotValidated { block_hash },
-            false => ExecutionStatus::Valid { block_hash },
-        };
+        match is_merge_block {
+            true => {
+                let merge = self.validate_merge(&facts, check);
+                self.decide_merge(root, &facts, is_optimistic, merge)
+            }
+            false => Decision::Enter(facts.status(is_optimistic)),
+        }
+    }
+
+    /// What becomes of a merge block that is not known to be invalid. Everything but a merge block that no engine knows
+    /// of, and what builds on it, may be followed without a verdict.
+    fn decide_merge(
+        &mut self,
+        root: Root,
+        facts: &PayloadFacts,
+        is_optimistic: bool,
+        merge: Result<(), MergeInvalid>,
+    ) -> Decision {
         let is_candidate = self.fork_choice.is_optimistic_candidate_block(
             facts.slot,
             &facts.parent_root,
-            SAFE_SLOTS_TO_IMPORT_OPTIMISTICALLY,
+            self.config.safe_slots_to_import_optimistically.unwrap_or(SAFE_SLOTS_TO_IMPORT_OPTIMISTICALLY),
         );
         match merge {
-            Some(Err(MergeInvalid::Unknown)) if is_optimistic && is_candidate => Decision::Enter(status),
-            Some(Err(MergeInvalid::Unknown)) => self.wait_for_engine(root, MergeInvalid::Unknown.to_string()),
-            Some(Err(invalid)) => Decision::Invalid { why: invalid.to_string(), latest_valid_hash: None },
-            _ if is_optimistic && !is_candidate => self
+            Ok(()) if !is_optimistic || is_candidate => Decision::Enter(facts.status(is_optimistic)),
+            Ok(()) => self
                 .wait_for_engine(root, "the engine does not know the merge block's payload yet".to_owned()),
-            _ => Decision::Enter(status),
+            Err(MergeInvalid::Unknown) if is_optimistic && is_candidate => {
+                match self.work.unchecked_merges.insert(root, facts.parent_hash) {
+                    true => Decision::Enter(facts.status(true)),
+                    false => self.wait_for_engine(root, "too many merge blocks are to be checked".to_owned()),
+                }
+            }
+            Err(MergeInvalid::Unknown) => self.wait_for_engine(root, MergeInvalid::Unknown.to_string()),
+            Err(invalid) => Decision::Invalid { why: invalid.to_string(), latest_valid_hash: None },
         }
     }
 
@@ -326,45 +350,5 @@ impl Chain {
             check.ask_later(self.now, why);
         }
         Decision::Wait
-    }
-
-    /// Takes what an engine says of the payload of a block of fork choice.
-    pub(crate) fn note_status(&mut self, root: &Root, status: &PayloadStatus) {
-        let Some(node) = self.fork_choice.block(root) else { return };
-        if node.execution == ExecutionStatus::Irrelevant || status.is_optimistic() {
-            return;
-        }
-        let was_optimistic = node.execution.is_optimistic();
-        let result = match status.is_invalid() {
-            true => self.fork_choice.on_invalid_payload(root, status.latest_valid_hash),
-            false => self.fork_choice.on_valid_payload(root).map(|()| Vec::new()),
-        };
-        if was_optimistic && result.is_ok() {
-            self.published.is_stale = true;
-            self.published.is_fork_choice_stale = true;
-        }
-        self.invalidated(root, result);
-    }
-
-    /// Takes note of blocks that lead to no head any more.
-    pub(crate) fn invalidated(&mut self, root: &Root, result: Result<Vec<Root>, PayloadVerdictInvalid>) {
-        match result {
-            Ok(gone) if gone.is_empty() => {}
-            Ok(gone) => {
-                self.counters.payloads_invalid += gone.len() as u64;
-                self.published.is_fork_choice_stale = true;
-                if self.fork_choice.is_justified_invalid() {
-                    self.fault(format!(
-                        "the execution engine finds the justified block's payload invalid: either most validators \
-                         follow an invalid chain, or the engine is broken; an operator has to look ({} blocks up to \
-                         {root} are invalid)",
-                        gone.len()
-                    ));
-                }
-            }
-            Err(contradiction) => self.fault(format!(
-                "the execution engine contradicts what is known of the payload of block {root}: {contradiction}"
-            )),
-        }
     }
 }

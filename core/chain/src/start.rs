@@ -34,6 +34,9 @@ pub struct ChainConfig {
     pub custody: BTreeSet<data_availability::ColumnIndex>,
     /// Who gets the fees of blocks whose proposer named nobody.
     pub fee_recipient: ExecutionAddress,
+    /// The age from which a merge block may be followed before an engine has executed it, in slots; none for
+    /// [`fork_choice::SAFE_SLOTS_TO_IMPORT_OPTIMISTICALLY`].
+    pub safe_slots_to_import_optimistically: Option<u64>,
 }
 
 /// What a chain begins with.

@@ -78,6 +78,14 @@ pub enum LoadKey {
         /// The block whose post-state is wanted.
         block_root: Root,
     },
+    /// The stored blocks of the chain that ends with this block, the oldest first: at most this many, and fewer where
+    /// storage does not have more of them. Answered with [`Loaded::Blocks`], or [`Loaded::Missing`] where there is none.
+    Blocks {
+        /// The last block.
+        last: Root,
+        /// How many are wanted.
+        count: usize,
+    },
 }
 
 /// What was read.
@@ -85,6 +93,8 @@ pub enum LoadKey {
 pub enum Loaded {
     /// The state that was found, and what is to be replayed on it.
     State(LoadedState),
+    /// Blocks, each the parent of the next.
+    Blocks(Vec<Arc<SignedBeaconBlock>>),
     /// It is not there.
     Missing,
     /// Reading failed; the text says how.

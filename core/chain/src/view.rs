@@ -84,6 +84,16 @@ impl HeadView {
     }
 }
 
+impl View {
+    /// True where the block is followed though no engine has executed its payload yet; false for one that is not in fork
+    /// choice.
+    pub fn is_optimistic(&self, root: &Root) -> bool {
+        let mut youngest_first = self.fork_choice.nodes.iter().rev();
+        let summary = youngest_first.find(|summary| summary.node.root == *root);
+        summary.is_some_and(|summary| summary.node.execution.is_optimistic())
+    }
+}
+
 /// Fork choice for display.
 #[derive(Clone, Debug, Default)]
 pub struct ForkChoiceView {
@@ -132,6 +142,8 @@ pub struct Counters {
     pub blocks_invalid: u64,
     /// Times that the engine had no answer.
     pub engine_failures: u64,
+    /// Rounds in which an engine was told what it lacked.
+    pub replays: u64,
     /// Imported blocks that an engine found invalid afterwards.
     pub payloads_invalid: u64,
     /// Gossip messages accepted.

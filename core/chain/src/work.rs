@@ -13,9 +13,11 @@ use crate::engine_head::Told;
 use crate::import::Import;
 use crate::incoming::{Candidate, Incoming};
 use crate::job::{AdvanceState, ReplayStates, VerifySignatures};
+use crate::late_verdicts::UncheckedMerges;
 use crate::limits::{BATCH_MAX, BATCH_WAIT_MS, LOADS_MAX, PARKED_MAX, VERIFYING_MAX};
 use crate::payload::Payloads;
 use crate::production::Wish;
+use crate::replay::Replay;
 use crate::sidecars::Checking;
 use crate::states::StateKey;
 use crate::{
@@ -28,7 +30,7 @@ pub(crate) struct Work {
     next_job: u64,
     next_load: u64,
     jobs: BTreeMap<JobId, Purpose>,
-    loads: BTreeMap<LoadId, Root>,
+    loads: BTreeMap<LoadId, Load>,
     /// States that are being made or loaded.
     wanted: BTreeSet<StateKey>,
     /// What waits for them.
@@ -37,6 +39,8 @@ pub(crate) struct Work {
     pub(crate) payloads: Payloads,
     pub(crate) told: Told,
     pub(crate) building: Building,
+    pub(crate) replay: Replay,
+    pub(crate) unchecked_merges: UncheckedMerges,
     batch: Vec<Candidate>,
     batch_since: Time,
     /// Messages whose signatures are being verified.
@@ -68,6 +72,15 @@ pub(crate) enum Purpose {
     MadeSidecars(Root),
 }
 
+/// What is read from storage.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Load {
+    /// The state of a block; at most [`LOADS_MAX`] at a time.
+    State(Root),
+    /// Blocks that the engine lacks; one at a time.
+    Replay,
+}
+
 /// What waits for a state.
 #[derive(Debug)]
 pub(crate) enum Parked {
@@ -79,6 +92,14 @@ impl Work {
     /// When the batch of votes is to be verified; none while it is empty.
     pub fn batch_due(&self) -> Option<Time> {
         (!self.batch.is_empty()).then(|| self.batch_since.after_ms(BATCH_WAIT_MS))
+    }
+
+    /// The number of a load that is about to begin.
+    pub fn begin_load(&mut self, load: Load) -> LoadId {
+        let id = LoadId(self.next_load);
+        self.next_load += 1;
+        self.loads.insert(id, load);
+        id
     }
 
     pub fn jobs_running(&self) -> usize {
@@ -241,9 +262,7 @@ impl Chain {
             (StateKey::Checkpoint(..), false) if !self.want_state(StateKey::Post(root)) => return false,
             (StateKey::Checkpoint(..), false) => {}
             (StateKey::Post(root), _) => {
-                let id = LoadId(self.work.next_load);
-                self.work.next_load += 1;
-                self.work.loads.insert(id, root);
+                let id = self.work.begin_load(Load::State(root));
                 self.outputs.push_back(Output::Load(id, LoadKey::State { block_root: root }));
             }
         }
@@ -284,8 +303,12 @@ impl Chain {
     }
 
     pub(crate) fn loaded(&mut self, id: LoadId, loaded: Loaded) {
-        let Some(root) = self.work.loads.remove(&id) else {
-            return self.fault(format!("an answer came for load {}, which is not under way", id.0));
+        let root = match self.work.loads.remove(&id) {
+            Some(Load::State(root)) => root,
+            Some(Load::Replay) => return self.replay_loaded(loaded),
+            None => {
+                return self.fault(format!("an answer came for load {}, which is not under way", id.0));
+            }
         };
         match loaded {
             Loaded::State(mut found) => {
@@ -296,7 +319,7 @@ impl Chain {
                 let job = ReplayStates { state: found.state, blocks: found.blocks };
                 self.start(Purpose::Replay(root), Priority::State, Job::ReplayStates(job));
             }
-            Loaded::Missing => {
+            Loaded::Missing | Loaded::Blocks(_) => {
                 self.fault(format!("the state of block {root} is not stored"));
                 self.state_failed(StateKey::Post(root));
             }

@@ -72,7 +72,8 @@ impl TestEngine {
         *self.asked.entry(kind).or_default() += 1;
         match (self.mood, request) {
             (Mood::Down, _) => EngineReply::Failed(EngineFailure::Unreachable("it is down".to_owned())),
-            (Mood::Syncing, EngineRequest::NewPayload(_)) if is_payload_call => {
+            (Mood::Syncing, EngineRequest::GetPowBlock { .. }) => EngineReply::PowBlock(None),
+            (Mood::Syncing, EngineRequest::NewPayload(_)) => {
                 EngineReply::NewPayload(PayloadStatus::of(PayloadVerdict::Syncing))
             }
             (Mood::Syncing, EngineRequest::ForkchoiceUpdated { .. }) => EngineReply::ForkchoiceUpdated {
@@ -115,6 +116,11 @@ impl TestEngine {
             }
             (_, other) => panic!("the test's engine does not know {other:?}"),
         }
+    }
+
+    /// It no longer knows what it was asked to build.
+    pub fn forget_payloads(&mut self) {
+        self.building.clear();
     }
 
     fn pow_block(&self, hash: Root) -> Option<PowBlock> {

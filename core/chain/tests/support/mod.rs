@@ -116,6 +116,16 @@ impl Disk {
         }
     }
 
+    fn blocks_to(&self, last: Root, count: usize) -> Loaded {
+        let (mut at, mut blocks) = (last, Vec::new());
+        while let Some(block) = self.blocks.get(&at).filter(|_| blocks.len() < count) {
+            blocks.push(block.clone());
+            at = block.message.parent_root;
+        }
+        blocks.reverse();
+        if blocks.is_empty() { Loaded::Missing } else { Loaded::Blocks(blocks) }
+    }
+
     /// What a restart finds.
     pub fn stored_start(&self) -> StoredStart {
         let needs = StoredStart::needs(&self.snapshot).unwrap();
@@ -217,8 +227,12 @@ impl Node {
                     self.disk.write(&batch);
                     self.chain.handle(now, Input::Stored(batch.seq));
                 }
-                Output::Load(id, LoadKey::State { block_root }) => {
-                    self.chain.handle(now, Input::Loaded(id, self.disk.load(block_root)));
+                Output::Load(id, key) => {
+                    let loaded = match key {
+                        LoadKey::State { block_root } => self.disk.load(block_root),
+                        LoadKey::Blocks { last, count } => self.disk.blocks_to(last, count),
+                    };
+                    self.chain.handle(now, Input::Loaded(id, loaded));
                 }
                 Output::Fetch(Want::Block { root, .. }) => self.wanted.push(root),
                 Output::Fetch(Want::Sidecars { root, indices, .. }) => self.wanted_data.push((root, indices)),
