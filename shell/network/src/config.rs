@@ -43,6 +43,8 @@ pub struct Config {
     pub max_payload_size: usize,
     /// How columns are dealt, to find peers that have them.
     pub custody: ColumnCustody,
+    /// Column subnets that the node needs peers of: the last one of each is not sent away for others.
+    pub column_subnets: BTreeSet<u64>,
     /// Agent string shown to peers by identify.
     pub agent: String,
     /// What we tell peers about ourselves before the first update.
@@ -249,6 +251,7 @@ impl Config {
             requests: RequestLimits::default(),
             max_payload_size: 10 * 1024 * 1024,
             custody: ColumnCustody::of(Spec::mainnet()),
+            column_subnets: BTreeSet::new(),
             agent: concat!("interlock/", env!("CARGO_PKG_VERSION")).to_owned(),
             local: LocalState::default(),
             ban_seconds: 3600,

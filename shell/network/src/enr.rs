@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ::enr::{CombinedKey, CombinedPublicKey, EnrPublicKey};
+use ::enr::{CombinedKey, CombinedPublicKey, EnrPublicKey, NodeId};
 use discv5::Enr;
 use libp2p::bytes::Bytes;
 use libp2p::identity::{PublicKey, secp256k1};
@@ -139,6 +139,16 @@ pub(crate) fn peer_id(enr: &Enr) -> Option<PeerId> {
     }
 }
 
+/// The id under which discovery knows a peer, big endian; `None` if its key is not secp256k1, or not in its peer id.
+pub fn node_id_of(peer: &PeerId) -> Option<[u8; 32]> {
+    // A key as short as these is itself the "hash" of a peer id: the code of that, the length, then the key.
+    let bytes = peer.to_bytes();
+    let key = PublicKey::try_decode_protobuf(bytes.strip_prefix(&[0, 37])?).ok()?;
+    let key = key.try_into_secp256k1().ok()?;
+    let key = ::enr::k256::ecdsa::VerifyingKey::from_sec1_bytes(&key.to_bytes()).ok()?;
+    Some(NodeId::from(CombinedPublicKey::Secp256k1(key)).raw())
+}
+
 /// TCP addresses of a record, without a `/p2p` part.
 pub(crate) fn tcp_multiaddrs(enr: &Enr) -> Vec<Multiaddr> {
     let v4 = enr.tcp4_socket().map(|socket| (IpAddr::V4(*socket.ip()), socket.port()));
@@ -174,6 +184,8 @@ mod tests {
         assert_eq!(fork_digest(&again), Some([7; 4]));
         assert_eq!(tcp_multiaddrs(&again), vec!["/ip4/127.0.0.1/tcp/9000".parse::<Multiaddr>().unwrap()]);
         assert_eq!(peer_id(&again), Some(key.peer_id()));
+        assert_eq!(node_id_of(&key.peer_id()), Some(again.node_id().raw()));
+        assert_eq!((key.node_id(), node_id_of(&PeerId::random())), (again.node_id().raw(), None));
         // SSZ bitvectors travel as RLP strings: one byte of length, then the bytes.
         assert_eq!(again.get_raw_rlp("attnets").unwrap(), [0x88, 1, 0, 0, 0, 0, 0, 0, 128]);
         assert_eq!(again.get_raw_rlp("cgc").unwrap(), [0x81, 128]);

@@ -63,6 +63,11 @@ impl SecretKey {
         self.keypair().public().to_peer_id()
     }
 
+    /// The id of the node in discovery, big endian.
+    pub fn node_id(&self) -> [u8; 32] {
+        crate::enr::node_id_of(&self.peer_id()).expect("a secp256k1 key stands in its peer id")
+    }
+
     pub(crate) fn keypair(&self) -> Keypair {
         let secret = secp256k1::SecretKey::try_from_bytes(self.0).expect("checked when it was made");
         Keypair::from(secp256k1::Keypair::from(secret))

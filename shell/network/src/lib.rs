@@ -51,7 +51,7 @@ pub use command::{Announcement, Handle as NetworkHandle, Subnet};
 pub use config::{Advertised, Config, GossipParams, LocalState, Quota, RequestLimits};
 pub use custody::ColumnCustody;
 pub use discv5::Enr;
-pub use enr::EnrSummary;
+pub use enr::{EnrSummary, node_id_of};
 pub use event::{Direction, Metadata, NetworkEvent, ResponseFailure, Verdict, goodbye};
 pub use forks::{DigestPeriod, ForkSchedule, TOPICS_AHEAD_EPOCHS, TOPICS_BEHIND_EPOCHS};
 pub use gossip::message_id::{MessageId, message_id};

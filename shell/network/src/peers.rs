@@ -1,7 +1,7 @@
 //! The peer book: who is connected, how well each behaves, who is banned. Pure bookkeeping on instants
 //! that are passed in; the wire acts on what it says.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
@@ -37,6 +37,8 @@ pub(crate) struct Peer {
     pub(crate) since: Instant,
     pub(crate) status_seen: bool,
     pub(crate) metadata_seq: Option<u64>,
+    /// Subnets of the columns that it has in custody, as far as is known.
+    pub(crate) columns: BTreeSet<u64>,
     pub(crate) next_ping: Instant,
     pub(crate) ping_failures: u32,
     /// Goodbye was said: connections close at this time at the latest.
@@ -117,6 +119,7 @@ impl PeerBook {
             since: now,
             status_seen: false,
             metadata_seq: None,
+            columns: BTreeSet::new(),
             next_ping: now + Duration::from_secs(30),
             ping_failures: 0,
             leaving: None,
@@ -189,6 +192,16 @@ impl PeerBook {
     pub(crate) fn expire_bans(&mut self, now: Instant) -> usize {
         self.bans.retain(|_, until| *until > now);
         self.bans.len()
+    }
+
+    /// True where nobody else who stays has some of these column subnets.
+    pub(crate) fn is_last_of_column(&self, peer: &PeerId, wanted: &BTreeSet<u64>) -> bool {
+        let Some(entry) = self.peers.get(peer) else { return false };
+        let has_other = |subnet: &u64| {
+            let mut others = self.peers.iter().filter(|(id, other)| *id != peer && other.leaving.is_none());
+            others.any(|(_, other)| other.columns.contains(subnet))
+        };
+        entry.columns.intersection(wanted).any(|subnet| !has_other(subnet))
     }
 
     /// Whom to send away first: the lowest score, and of equals the most recent. `keep` are never chosen.
@@ -278,6 +291,24 @@ mod tests {
             book.report(PeerId::random(), -1.0, now);
         }
         assert_eq!(book.scores.len(), SCORES_MAX);
+    }
+
+    #[test]
+    fn the_last_peer_of_a_column_that_is_wanted_is_known() {
+        let (mut book, now) = book();
+        let peers: Vec<_> = (0..3).map(|_| PeerId::random()).collect();
+        for (peer, columns) in peers.iter().zip([vec![1, 2], vec![2, 3], vec![3]]) {
+            join(&mut book, *peer, Direction::Inbound, now);
+            book.get_mut(peer).unwrap().columns = columns.into_iter().collect();
+        }
+        let last = |book: &PeerBook, wanted: &[u64]| -> Vec<bool> {
+            let wanted = wanted.iter().copied().collect();
+            peers.iter().map(|peer| book.is_last_of_column(peer, &wanted)).collect()
+        };
+        assert_eq!(last(&book, &[1, 2, 3]), [true, false, false]);
+        assert_eq!(last(&book, &[2, 3, 9]), [false; 3]);
+        book.get_mut(&peers[2]).unwrap().leaving = Some(now);
+        assert_eq!(last(&book, &[3]), [false, true, true], "who leaves is not counted on");
     }
 
     #[test]

@@ -194,6 +194,7 @@ impl Wire {
         };
         if let Some(entry) = self.peers.get_mut(&peer) {
             entry.metadata_seq = Some(seq);
+            self.note_custody(peer, metadata.custody_group_count);
             self.emit(NetworkEvent::PeerMetadata { peer, metadata });
         }
     }

@@ -73,6 +73,8 @@ impl Wire {
             Admission::Banned => self.leave(peer, goodbye::BANNED),
             Admission::New => {
                 let enr = self.discovery.find(&peer).map(Box::new);
+                let count = enr.as_deref().and_then(|enr| crate::enr::fields(enr).custody_group_count);
+                self.note_custody(peer, count);
                 let score = self.peers.score(&peer, now);
                 self.swarm.behaviour_mut().gossip.set_application_score(&peer, score);
                 self.emit(NetworkEvent::PeerConnected { peer, direction, address, enr });
@@ -87,8 +89,12 @@ impl Wire {
     /// Sends one peer away if there are too many.
     fn prune(&mut self, now: Instant) {
         if self.peers.staying() > self.config.max_peers {
-            let dials = &self.dials;
-            if let Some(worst) = self.peers.worst(now, |peer| dials.is_static(peer)) {
+            let (dials, peers) = (&self.dials, &self.peers);
+            let wanted = &self.config.column_subnets;
+            let keep = |peer: &PeerId| dials.is_static(peer) || peers.is_last_of_column(peer, wanted);
+            // Too many peers are worse than a column without one.
+            let worst = peers.worst(now, keep).or_else(|| peers.worst(now, |peer| dials.is_static(peer)));
+            if let Some(worst) = worst {
                 self.leave(worst, goodbye::TOO_MANY_PEERS);
             }
         }

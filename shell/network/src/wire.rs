@@ -243,6 +243,14 @@ impl Wire {
         }
     }
 
+    /// Notes which columns a peer has in custody, where it says how many.
+    pub(crate) fn note_custody(&mut self, peer: PeerId, groups: Option<u64>) {
+        let node_id = crate::enr::node_id_of(&peer);
+        if let (Some(entry), Some(groups), Some(node_id)) = (self.peers.get_mut(&peer), groups, node_id) {
+            entry.columns = self.config.custody.subnets_of(&node_id, groups);
+        }
+    }
+
     fn announce(&mut self, announcement: &Announcement) {
         let Announcement { attnets, syncnets, eth2, .. } = *announcement;
         self.local.metadata_seq = announcement.metadata_seq;

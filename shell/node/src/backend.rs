@@ -13,7 +13,7 @@ use chain::{Command, Produced, PublishOutcome, PublishedBlock, View, ViewError};
 use execution::Engines;
 use fork_choice::ExecutionStatus;
 use futures::FutureExt;
-use network::NetworkHandle;
+use network::{NetworkHandle, Subnet};
 use sync::SyncState;
 use tokio::sync::{Semaphore, broadcast};
 use transition::accessors::committee_cache;
@@ -328,7 +328,7 @@ impl Backend for NodeBackend {
                 self.subnets.want(wish.slot, subnet);
             }
             if wish.slot <= now + DISCOVER_SLOTS && searched.insert(subnet) {
-                self.outbox.send(ToNetwork::Discover(subnet as u8));
+                self.outbox.send(ToNetwork::Discover(Subnet::Attestation(subnet as u8)));
             }
         }
         async move { Ok(()) }.boxed()

@@ -68,7 +68,10 @@ impl Lookup {
 
     fn with_sidecars(&self, id: BlockId) -> Result<WithSidecars, ApiError> {
         let Found { value: (place, block), finalized, execution_optimistic } = self.block(id)?;
-        let sidecars = self.view.sidecars.get(&place.root).cloned().unwrap_or_default();
+        let sidecars = match self.view.sidecars.get(&place.root) {
+            Some(sidecars) => sidecars.clone(),
+            None => self.loads.sidecars(&place.root, block.message.slot).map_err(ApiError::internal)?,
+        };
         Ok(Found { value: (place.fork, block, sidecars), finalized, execution_optimistic })
     }
 }

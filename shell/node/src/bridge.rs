@@ -7,14 +7,19 @@
 use std::sync::Arc;
 
 use chain::GossipMessage;
-use network::{ForkSchedule, MessageId, NetworkEvent, PeerId, Protocol, Topic, Verdict, goodbye};
+use data_availability::Sidecar;
+use network::{
+    EnrSummary, ForkSchedule, MessageId, Method, NetworkEvent, PeerId, Protocol, Topic, Verdict, goodbye,
+    node_id_of,
+};
 use ssz::SszExt;
 use sync::RequestId;
 use tokio::runtime;
 use tokio::sync::mpsc;
-use types::{ForkDigest, ForkName, SignedBeaconBlock, Spec};
+use types::{BlobSidecar, DataColumnSidecar, ForkName, SignedBeaconBlock, Spec};
 
 use crate::clock;
+use crate::custody::columns_of_peer;
 use crate::loads::Loads;
 use crate::mailbox::{Gossip, Mailbox, Refused, Urgent};
 use crate::outbox::slot_in;
@@ -65,7 +70,11 @@ impl Bridge {
             }
             NetworkEvent::PeerConnected { peer, direction, address, enr } => {
                 tracing::debug!(%peer, ?direction, %address, "peer connected");
-                self.peers.connected(peer, direction, address, enr.map(|enr| enr.to_base64()));
+                let summary = enr.as_deref().map(EnrSummary::of);
+                let groups = summary.as_ref().and_then(|summary| summary.custody_group_count);
+                let number =
+                    self.peers.connected(peer, direction, address, summary.map(|summary| summary.text));
+                return self.custody(number, peer, groups);
             }
             NetworkEvent::PeerDisconnected { peer } => {
                 tracing::debug!(%peer, "peer disconnected");
@@ -73,7 +82,9 @@ impl Bridge {
                     return self.mailbox.urgent_waiting(Urgent::Gone(number));
                 }
             }
-            NetworkEvent::PeerStatus { peer, status, .. } => return self.status(peer, &status),
+            NetworkEvent::PeerStatus { peer, status, earliest_available_slot } => {
+                return self.status(peer, &status, earliest_available_slot);
+            }
             NetworkEvent::InboundRequest { inbound_id, protocol, ssz, .. } => {
                 self.serve.answer(inbound_id, protocol, ssz);
             }
@@ -92,7 +103,12 @@ impl Bridge {
             NetworkEvent::IdentifyInfo { peer, agent } => self.peers.agent(&peer, agent),
             NetworkEvent::PeerGoodbye { peer, reason } => tracing::debug!(%peer, reason, "peer said goodbye"),
             NetworkEvent::PeerMetadata { peer, metadata } => {
-                tracing::trace!(%peer, ?metadata, "peer metadata")
+                tracing::trace!(%peer, ?metadata, "peer metadata");
+                if let Some(number) = self.peers.number(&peer)
+                    && metadata.custody_group_count.is_some()
+                {
+                    return self.custody(number, peer, metadata.custody_group_count);
+                }
             }
             NetworkEvent::ListenAddr { address } => tracing::debug!(%address, "listening"),
             NetworkEvent::LocalEnr { enr } => tracing::debug!(enr = enr.to_base64(), "our record changed"),
@@ -121,7 +137,9 @@ impl Bridge {
             }
         };
         let gossip = Gossip { message, message_id, source, peer: self.peers.number(&source) };
-        if topic == Topic::BeaconBlock {
+        let is_of_block =
+            matches!(topic, Topic::BeaconBlock | Topic::BlobSidecar(_) | Topic::DataColumnSidecar(_));
+        if is_of_block {
             return self.mailbox.urgent_waiting(Urgent::Block(gossip));
         }
         if self.mailbox.gossip(gossip).is_err() {
@@ -130,9 +148,21 @@ impl Bridge {
         Ok(())
     }
 
-    fn status(&self, peer: PeerId, bytes: &[u8]) -> Result<(), Refused> {
+    /// Tells sync which columns a peer has.
+    fn custody(&self, number: sync::PeerId, peer: PeerId, groups: Option<u64>) -> Result<(), Refused> {
+        // A peer whose key is of another kind has no id to deal columns by.
+        let Some(node_id) = node_id_of(&peer) else { return Ok(()) };
+        if !self.schedule.is_scheduled(ForkName::Fulu) {
+            return Ok(());
+        }
+        let columns = columns_of_peer(self.spec, &node_id, groups);
+        self.peers.set_columns(&peer, &columns);
+        self.mailbox.urgent_waiting(Urgent::Custody(number, columns))
+    }
+
+    fn status(&self, peer: PeerId, bytes: &[u8], earliest: Option<u64>) -> Result<(), Refused> {
         let Some(number) = self.peers.number(&peer) else { return Ok(()) };
-        let Some((digest, status)) = read_status(bytes) else { return Ok(()) };
+        let Some((digest, status)) = read_status(bytes, earliest) else { return Ok(()) };
         let view = self.published.view();
         let now = clock::slot_at(self.spec, view.genesis.time, clock::now());
         match judge(&view, &self.loads, now, digest, &status) {
@@ -152,19 +182,23 @@ impl Bridge {
         (protocol, context): (Protocol, Option<[u8; 4]>),
         ssz: &[u8],
     ) -> Urgent {
-        let fork = match context {
-            Some(digest) => self.schedule.fork_of(ForkDigest::from(digest)),
-            // The first version knows no forks.
-            None => Some(ForkName::Phase0),
-        };
-        let block = fork.and_then(|fork| SignedBeaconBlock::from_ssz(ssz, self.spec.ctx(fork)).ok());
-        match block {
-            Some(block) => Urgent::Chunk(id, Arc::new(block)),
-            None => {
-                tracing::debug!(%peer, %protocol, "a block does not decode");
-                Urgent::Failed(id, sync::RequestError::Malformed)
+        let fork = self.schedule.fork_of_chunk(protocol, context);
+        let ctx = fork.map(|fork| self.spec.ctx(fork));
+        let decoded = ctx.and_then(|ctx| match protocol.method {
+            Method::BlobsByRange | Method::BlobsByRoot => {
+                let sidecar = BlobSidecar::from_ssz(ssz, ctx).ok()?;
+                Some(Urgent::Sidecar(id, Sidecar::Blob(Arc::new(sidecar))))
             }
-        }
+            Method::ColumnsByRange | Method::ColumnsByRoot => {
+                let sidecar = DataColumnSidecar::from_ssz(ssz, ctx).ok()?;
+                Some(Urgent::Sidecar(id, Sidecar::Column(Arc::new(sidecar))))
+            }
+            _ => Some(Urgent::Chunk(id, Arc::new(SignedBeaconBlock::from_ssz(ssz, ctx).ok()?))),
+        });
+        decoded.unwrap_or_else(|| {
+            tracing::debug!(%peer, %protocol, "a chunk does not decode");
+            Urgent::Failed(id, sync::RequestError::Malformed)
+        })
     }
 }
 

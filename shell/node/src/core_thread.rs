@@ -19,6 +19,7 @@ use chain::{
     Chain, Command, CommandId, Input, Output, Reply, SegmentId, SegmentOutcome, SidecarsId, SidecarsOutcome,
     View, Want,
 };
+use data_availability::ColumnIndex;
 use sync::{ChainStatus, ImportId, ImportOutcome, Sync, SyncState};
 use tokio::sync::{broadcast, oneshot};
 use types::Time;
@@ -93,10 +94,10 @@ enum Next {
 }
 
 impl Core {
-    /// Wires up a chain.
-    pub fn new(chain: Chain, inbox: Inbox, exits: Exits) -> Self {
+    /// Wires up a chain of a node that samples these columns.
+    pub fn new(chain: Chain, columns: BTreeSet<ColumnIndex>, inbox: Inbox, exits: Exits) -> Self {
         let shown = chain.view().clone();
-        let sync = Sync::new(shown.spec, chain_status(&shown), BTreeSet::new());
+        let sync = Sync::new(shown.spec, chain_status(&shown), columns);
         Self {
             chain,
             sync,
@@ -191,8 +192,12 @@ impl Core {
                     self.for_sync.push_back(sync::Input::Want(status.head_root, Some(peer)));
                 }
             }
+            Urgent::Custody(peer, columns) => {
+                self.for_sync.push_back(sync::Input::Custody(peer, columns));
+            }
             Urgent::Gone(peer) => self.for_sync.push_back(sync::Input::Gone(peer)),
             Urgent::Chunk(id, block) => self.for_sync.push_back(sync::Input::Chunk(id, block)),
+            Urgent::Sidecar(id, sidecar) => self.for_sync.push_back(sync::Input::Sidecar(id, sidecar)),
             Urgent::Done(id) => self.for_sync.push_back(sync::Input::Done(id)),
             Urgent::Failed(id, error) => self.for_sync.push_back(sync::Input::Failed(id, error)),
             Urgent::Eth1(followed) => self.for_chain.push_back(Input::Eth1(followed)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chain::{StoreBatch, StoreOp};
+use data_availability::Sidecar;
 use ssz::SszExt;
 use storage::{Batch, Database, Fault, Op, Refused, Report, Writer};
 use types::{Root, Spec};
@@ -25,6 +26,14 @@ pub struct Disk {
 pub fn journal(database: &Database) -> Result<Vec<Root>, Fault> {
     let bytes = database.meta(JOURNAL)?.unwrap_or_default();
     Ok(bytes.chunks_exact(32).map(|root| Root::try_from(root).expect("32 bytes")).collect())
+}
+
+/// A sidecar as it is stored, and as it is sent to peers.
+pub fn encode_sidecar(sidecar: &Sidecar, ctx: ssz::Ctx) -> Vec<u8> {
+    match sidecar {
+        Sidecar::Blob(sidecar) => sidecar.to_ssz(ctx),
+        Sidecar::Column(sidecar) => sidecar.to_ssz(ctx),
+    }
 }
 
 impl Disk {
@@ -66,8 +75,16 @@ impl Disk {
             StoreOp::PutState { block_root, state } => {
                 ops.push(Op::PutState { root: block_root.0, slot: state.slot.0, ssz: state.encoded() });
             }
-            // The chain keeps no sidecars yet.
-            StoreOp::PutSidecars { .. } | StoreOp::PruneSidecars { .. } => {}
+            StoreOp::PutSidecars { root, slot, sidecars } => {
+                let ctx = self.spec.ctx_at_slot(slot);
+                ops.extend(sidecars.into_iter().map(|sidecar| Op::PutSidecar {
+                    root: root.0,
+                    slot: slot.0,
+                    index: sidecar.index(),
+                    ssz: encode_sidecar(&sidecar, ctx),
+                }));
+            }
+            StoreOp::PruneSidecars { before } => ops.push(Op::PruneSidecars { below_slot: before.0 }),
             StoreOp::PutSnapshot(bytes) => {
                 self.journal.clear();
                 ops.push(Op::PutForkChoice(bytes));

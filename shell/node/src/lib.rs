@@ -11,6 +11,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod asked;
 mod backend;
 mod block_data;
 mod bridge;
@@ -18,6 +19,7 @@ mod canonical;
 mod clock;
 mod config;
 mod core_thread;
+mod custody;
 mod disk;
 mod engine_calls;
 mod error;
@@ -41,6 +43,7 @@ mod published;
 mod relevance;
 mod requests;
 mod serve;
+mod serve_data;
 mod slot_log;
 mod status;
 mod subnets;

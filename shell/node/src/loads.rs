@@ -5,11 +5,14 @@ use std::thread::JoinHandle;
 
 use chain::{LoadId, LoadKey, Loaded, LoadedState};
 use crossbeam_channel::Sender;
-use ssz::SszExt;
+use data_availability::Sidecar;
+use ssz::{DecodeError, SszExt};
 use storage::Database;
 use transition::genesis::genesis_block;
 use transition::{Signatures, ValidateResult, process_slots, state_transition};
-use types::{BeaconState, Root, SignedBeaconBlock, Slot, Spec};
+use types::{
+    BeaconState, BlobSidecar, DataColumnSidecar, ForkName, Root, SignedBeaconBlock, Slot, Spec, Time,
+};
 
 /// A walk longer than this means that the database lost its states.
 const WALK_MAX: usize = 100_000;
@@ -39,6 +42,11 @@ impl Loads {
         Self { spec, database, genesis_state, genesis_block: Arc::new(block), genesis_root }
     }
 
+    /// When the network begins.
+    pub fn genesis_time(&self) -> Time {
+        Time(self.genesis_state.genesis_time.saturating_mul(1000))
+    }
+
     /// A block by its root.
     pub fn block(&self, root: &Root) -> Result<Option<Arc<SignedBeaconBlock>>, String> {
         if *root == self.genesis_root {
@@ -51,6 +59,21 @@ impl Loads {
             block.map(Arc::new).map_err(|error| format!("stored block {root}: {error}"))
         };
         stored.map(decode).transpose()
+    }
+
+    /// A blob or column of a stored block, SSZ as peers get it.
+    pub fn sidecar(&self, root: &Root, index: u64) -> Result<Option<Vec<u8>>, String> {
+        self.database.sidecar(&root.0, index).map_err(|fault| fault.to_string())
+    }
+
+    /// All blobs or columns of a stored block, in ascending order.
+    pub fn sidecars(&self, root: &Root, slot: Slot) -> Result<Vec<Sidecar>, String> {
+        let stored = self.database.sidecars(&root.0).map_err(|fault| fault.to_string())?;
+        let decode = |(index, ssz): (u64, Vec<u8>)| {
+            decode_sidecar(self.spec, slot, &ssz)
+                .map_err(|error| format!("stored sidecar {index} of block {root}: {error}"))
+        };
+        stored.into_iter().map(decode).collect()
     }
 
     /// The newest stored state of the chain that ends with a block, and the blocks after it.
@@ -109,6 +132,15 @@ impl Loads {
         }
         Ok(Some(Arc::new(state)))
     }
+}
+
+/// A sidecar of a block of this slot, from its SSZ: a blob until Electra, a column since Fulu.
+pub fn decode_sidecar(spec: &'static Spec, slot: Slot, ssz: &[u8]) -> Result<Sidecar, DecodeError> {
+    let ctx = spec.ctx_at_slot(slot);
+    if spec.fork_name_at_slot(slot) >= ForkName::Fulu {
+        return DataColumnSidecar::from_ssz(ssz, ctx).map(|sidecar| Sidecar::Column(Arc::new(sidecar)));
+    }
+    BlobSidecar::from_ssz(ssz, ctx).map(|sidecar| Sidecar::Blob(Arc::new(sidecar)))
 }
 
 /// The state advanced through empty slots to `slot`.

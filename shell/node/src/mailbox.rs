@@ -13,11 +13,13 @@
 //! the core handed out, and those are bounded by the limits of `chain` and the disk's queue. A bound here could only make the disk
 //! wait for the core while the core waits for the disk.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chain::{Command, GossipMessage, JobId, JobResult, LoadId, Loaded, Reply};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
+use data_availability::{ColumnIndex, Sidecar};
 use deposits::Eth1Chain;
 use engine::{EngineCallId, EngineReply};
 use network::MessageId;
@@ -61,16 +63,20 @@ pub enum Answer {
 /// What should not wait for attestations.
 #[derive(Debug)]
 pub enum Urgent {
-    /// A gossip block.
+    /// A gossip block, or a blob or column of one.
     Block(Gossip),
     /// A wish of the API, and where its answer goes.
     Command(Command, oneshot::Sender<Reply>),
     /// A peer's Status.
     Status(PeerId, Status),
+    /// The columns that a peer has in custody.
+    Custody(PeerId, BTreeSet<ColumnIndex>),
     /// A peer has gone.
     Gone(PeerId),
     /// A block came in answer to a request of sync.
     Chunk(RequestId, Arc<SignedBeaconBlock>),
+    /// A blob or column came in answer to a request of sync.
+    Sidecar(RequestId, Sidecar),
     /// An answer is complete.
     Done(RequestId),
     /// A request failed.

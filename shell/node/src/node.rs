@@ -13,12 +13,13 @@ use network::{ForkSchedule, Network, NetworkEvent, NetworkHandle, load_or_create
 use prometheus_client::registry::Registry;
 use storage::{Batch, Database, Identity, Op, Report};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use types::{ExecutionAddress, Root, Spec};
+use types::{Root, Slot, Spec};
 
 use crate::backend::{NodeBackend, Reads};
 use crate::bridge::Bridge;
 use crate::config::BeaconConfig;
 use crate::core_thread::{Core, Exits};
+use crate::custody::Custody;
 use crate::disk::{self, Disk};
 use crate::engine_calls::EngineCalls;
 use crate::eth1::Eth1Task;
@@ -71,6 +72,8 @@ struct Parts {
     published: Arc<Published>,
     peers: Arc<Peers>,
     subnets: Arc<Subnets>,
+    custody: Custody,
+    columns_since: Slot,
     outbox: Outbox,
     mailbox: Mailbox,
     events: broadcast::Sender<api::Event>,
@@ -86,14 +89,23 @@ impl BeaconNode {
         let loads = Arc::new(Loads::new(spec, database.clone(), config.network.genesis.clone()));
         check_genesis_block(&loads)?;
         let key = load_or_create_key(&config.data_dir.join("node_key"))?;
-        let fee_recipient = config.fee_recipient;
-        let (chain, loads) = tokio::task::spawn_blocking(move || start_chain(loads, fee_recipient))
+        let custody = Custody::new(spec, &key.node_id(), config.supernode);
+        let now = clock::slot_at(spec, loads.genesis_time(), clock::now());
+        let columns_since = custody.since(&database, now)?;
+        let wishes = ChainConfig {
+            seed: rand::random(),
+            archive_every_epochs: ARCHIVE_EVERY_EPOCHS,
+            fee_recipient: config.fee_recipient,
+            custody: custody.columns.clone(),
+            ..ChainConfig::default()
+        };
+        let (chain, loads) = tokio::task::spawn_blocking(move || start_chain(loads, wishes))
             .await
             .map_err(|error| NodeError::Broken(format!("the start failed: {error}")))??;
         let view = chain.view().clone();
 
         // The registry is where an exporter of metrics would look; nothing reads it yet.
-        let settings = network_config(&config, key, &view);
+        let settings = network_config(&config, key, &view, &custody);
         let (network, network_events) = Network::start(settings, &mut Registry::default()).await?;
         let epoch = clock::slot_at(spec, view.genesis.time, clock::now()).epoch(spec);
         let node_id = network.initial_enr().node_id().raw();
@@ -111,6 +123,8 @@ impl BeaconNode {
             published: Arc::new(Published::new(view)),
             peers: Arc::default(),
             subnets,
+            custody,
+            columns_since,
             outbox,
             mailbox,
             events,
@@ -144,9 +158,10 @@ impl Parts {
         });
         let exits = self.exits(calls.clone())?;
         let (end, ended) = watch::channel(None);
+        let columns = self.custody.columns.clone();
         let core = std::thread::Builder::new()
             .name("core".to_owned())
-            .spawn(move || run_core(Core::new(chain, inbox, exits), &end))?;
+            .spawn(move || run_core(Core::new(chain, columns, inbox, exits), &end))?;
         self.start_bridge(network.clone(), network_events)?;
 
         let (stop, stopped) = watch::channel(false);
@@ -164,6 +179,8 @@ impl Parts {
             peers: self.peers.clone(),
             outbox: self.outbox.clone(),
             subnets: self.subnets.clone(),
+            custody: self.custody.clone(),
+            columns_since: self.columns_since,
             engines: self.engines.clone(),
         };
         let mut tasks = vec![
@@ -264,7 +281,7 @@ impl Parts {
             peers: self.peers.clone(),
             published: self.published.clone(),
             loads: self.loads.clone(),
-            serve: Serve::new(self.loads.clone(), self.published.clone(), network),
+            serve: Serve::new(self.loads.clone(), self.published.clone(), network, self.columns_since),
             schedule: self.schedule(),
         };
         let runtime = tokio::runtime::Handle::current();
@@ -382,13 +399,7 @@ fn check_genesis_block(loads: &Loads) -> Result<(), NodeError> {
 }
 
 /// The chain where an earlier run left it, or at genesis.
-fn start_chain(loads: Arc<Loads>, fee_recipient: ExecutionAddress) -> Result<(Chain, Arc<Loads>), NodeError> {
-    let config = ChainConfig {
-        seed: rand::random(),
-        archive_every_epochs: ARCHIVE_EVERY_EPOCHS,
-        fee_recipient,
-        ..ChainConfig::default()
-    };
+fn start_chain(loads: Arc<Loads>, config: ChainConfig) -> Result<(Chain, Arc<Loads>), NodeError> {
     let start = match loads.database.fork_choice()? {
         Some(snapshot) => Start::Restored(restored(&loads, snapshot)?),
         None => Start::Anchor { state: loads.genesis_state.clone(), block: None },

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chain::{GenesisInfo, GossipMessage};
-use network::{MessageId, Method, NetworkHandle, PeerId, Subnet, Verdict};
+use network::{Announcement, MessageId, Method, NetworkHandle, PeerId, Subnet, Verdict};
 use tokio::sync::mpsc;
 use types::{Slot, Spec};
 
@@ -41,11 +41,11 @@ pub enum ToNetwork {
     /// Leave a topic.
     Unsubscribe(String),
     /// Look for peers of a subnet.
-    Discover(u8),
-    /// What peers hear of our subnets: sequence number, attestation subnets and those of the sync committee.
-    Metadata(u64, [u8; 8], u8),
-    /// What our record says: `ENRForkID`, attestation subnets and, since Altair, those of the sync committee.
-    Record([u8; 16], [u8; 8], Option<u8>),
+    Discover(Subnet),
+    /// What metadata and record say of subnets, custody and forks.
+    Announce(Announcement),
+    /// The earliest slot that we serve.
+    SetEarliestSlot(Slot),
 }
 
 /// The sending end.
@@ -97,9 +97,9 @@ pub async fn run(
             ToNetwork::Disconnect(peer, reason) => handle.disconnect(peer, reason).await,
             ToNetwork::Subscribe(topic) => handle.subscribe(topic).await,
             ToNetwork::Unsubscribe(topic) => handle.unsubscribe(topic).await,
-            ToNetwork::Discover(subnet) => handle.discover_subnet(Subnet::Attestation(subnet)).await,
-            ToNetwork::Metadata(seq, attnets, syncnets) => handle.set_metadata(seq, attnets, syncnets).await,
-            ToNetwork::Record(eth2, attnets, syncnets) => handle.update_enr(eth2, attnets, syncnets).await,
+            ToNetwork::Discover(subnet) => handle.discover_subnet(subnet).await,
+            ToNetwork::Announce(announcement) => handle.announce(announcement).await,
+            ToNetwork::SetEarliestSlot(slot) => handle.set_earliest_available_slot(slot.0).await,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Connected peers: the numbers by which sync knows them, and what the API tells of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use api::PeerInfo;
+use data_availability::ColumnIndex;
 use network::{Direction, Multiaddr, PeerId};
 
 /// A connected peer.
@@ -14,6 +15,8 @@ struct Entry {
     address: Multiaddr,
     enr: Option<String>,
     agent: String,
+    /// The columns that it has in custody.
+    columns: BTreeSet<ColumnIndex>,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +52,7 @@ impl Peers {
         }
         let number = sync::PeerId(table.next);
         table.next += 1;
-        let entry = Entry { number, direction, address, enr, agent: String::new() };
+        let entry = Entry { number, direction, address, enr, agent: String::new(), columns: BTreeSet::new() };
         table.by_id.insert(peer, entry);
         table.by_number.insert(number, peer);
         number
@@ -68,6 +71,20 @@ impl Peers {
         if let Some(entry) = self.lock().by_id.get_mut(peer) {
             entry.agent = agent;
         }
+    }
+
+    /// Remembers which columns a peer has.
+    pub fn set_columns(&self, peer: &PeerId, columns: &BTreeSet<ColumnIndex>) {
+        if let Some(entry) = self.lock().by_id.get_mut(peer) {
+            entry.columns.clone_from(columns);
+        }
+    }
+
+    /// Those of these columns that no connected peer has.
+    pub fn columns_without_peer(&self, columns: &BTreeSet<ColumnIndex>) -> BTreeSet<ColumnIndex> {
+        let table = self.lock();
+        let has = |column: &ColumnIndex| table.by_id.values().any(|entry| entry.columns.contains(column));
+        columns.iter().copied().filter(|column| !has(column)).collect()
     }
 
     /// The number of a connected peer.
@@ -117,6 +134,11 @@ mod tests {
         peers.agent(&peer, "other/1".into());
         assert_eq!((peers.peer(first), peers.number(&peer)), (Some(peer), Some(first)));
         assert_eq!(peers.list()[0].agent, "other/1");
+
+        let columns = BTreeSet::from([3, 9, 12]);
+        assert_eq!(peers.columns_without_peer(&columns), columns);
+        peers.set_columns(&peer, &BTreeSet::from([3, 12, 13]));
+        assert_eq!(peers.columns_without_peer(&columns), [9].into());
 
         assert_eq!(peers.disconnected(&peer), Some(first));
         assert_eq!((peers.peer(first), peers.count()), (None, 0));

@@ -1,4 +1,4 @@
-//! Answers to peers that ask for blocks.
+//! Answers to peers that ask for blocks and their data.
 //!
 //! Answers are read and encoded on blocking threads, each waiting for its own peer. Overflow rule: above
 //! [`ANSWERS_MAX`] at once, a request is answered with `ResourceUnavailable`.
@@ -6,35 +6,48 @@
 use std::sync::Arc;
 
 use chain::View;
-use network::{InboundId, Method, NetworkHandle, Protocol, code};
+use network::{InboundId, Method, NetworkHandle, Protocol, RespondError, code};
 use ssz::SszExt;
 use tokio::sync::Semaphore;
 use types::{ForkName, Root, SignedBeaconBlock, Slot};
 
+use crate::asked::{self, Asked, Refusal};
 use crate::canonical;
 use crate::loads::Loads;
 use crate::published::Published;
+use crate::serve_data::{self, Place};
 use transition::misc::compute_fork_digest;
 
 /// Requests that are answered at once.
 const ANSWERS_MAX: usize = 32;
 
-/// Why a request gets an error for an answer: code and text of the error chunk.
-type Refusal = (u8, &'static str);
-
-/// Answers to peers that ask for blocks.
+/// Answers to peers that ask for blocks and their data.
 #[derive(Clone)]
 pub struct Serve {
     loads: Arc<Loads>,
     published: Arc<Published>,
     network: NetworkHandle,
+    /// The first slot whose columns are all here, where the custody has grown.
+    columns_since: Slot,
     permits: Arc<Semaphore>,
 }
 
+/// What is to be sent.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    Blocks(Vec<Root>),
+    Data(Vec<Place>),
+}
+
 impl Serve {
-    /// Answers from these blocks.
-    pub fn new(loads: Arc<Loads>, published: Arc<Published>, network: NetworkHandle) -> Self {
-        Self { loads, published, network, permits: Arc::new(Semaphore::new(ANSWERS_MAX)) }
+    /// Answers from these blocks; columns from this slot on.
+    pub fn new(
+        loads: Arc<Loads>,
+        published: Arc<Published>,
+        network: NetworkHandle,
+        columns_since: Slot,
+    ) -> Self {
+        Self { loads, published, network, columns_since, permits: Arc::new(Semaphore::new(ANSWERS_MAX)) }
     }
 
     /// Answers a request on a thread of the runtime that this is called in.
@@ -60,22 +73,23 @@ impl Serve {
 
     fn answer_blocking(&self, id: InboundId, protocol: Protocol, request: &[u8]) {
         let view = self.published.view();
-        let ended = match wanted(&view, &self.loads, protocol, request) {
-            Ok(wanted) => self.send(&view, id, protocol, &wanted),
+        let ended = match wanted(&view, &self.loads, self.columns_since, (protocol.method, request)) {
+            Ok(Wanted::Blocks(blocks)) => self.send_blocks(&view, id, protocol, &blocks),
+            Ok(Wanted::Data(places)) => self.send_data(&view, id, &places),
             Err((code, text)) => self.network.respond_error_blocking(id, code, text),
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, "a peer did not wait for its blocks");
+            tracing::debug!(%error, "a peer did not wait for its answer");
         }
     }
 
-    fn send(
+    fn send_blocks(
         &self,
         view: &View,
         id: InboundId,
         protocol: Protocol,
         wanted: &[Root],
-    ) -> Result<(), network::RespondError> {
+    ) -> Result<(), RespondError> {
         let mut last = None;
         for root in wanted {
             let block = match find(view, &self.loads, root) {
@@ -95,16 +109,37 @@ impl Serve {
             }
             last = Some(*root);
             let fork = view.spec.fork_name_at_slot(block.message.slot);
-            if protocol.version < 2 && fork != ForkName::Phase0 {
+            // The first version cannot tell what fork a block is of.
+            let has_context = protocol.version >= 2 || protocol.method == Method::BlocksByHead;
+            if !has_context && fork != ForkName::Phase0 {
                 break;
             }
-            let epoch = block.message.slot.epoch(view.spec);
-            let digest = compute_fork_digest(view.spec, view.genesis.validators_root, epoch);
-            let context = (protocol.version >= 2).then_some(digest.0);
+            let context = has_context.then(|| digest(view, block.message.slot));
             self.network.respond_chunk_blocking(id, context, &block.to_ssz(view.spec.ctx(fork)))?;
         }
         self.network.respond_end_blocking(id)
     }
+
+    fn send_data(&self, view: &View, id: InboundId, places: &[Place]) -> Result<(), RespondError> {
+        for place in places {
+            match serve_data::read(view, &self.loads, place) {
+                Ok(Some(ssz)) => {
+                    self.network.respond_chunk_blocking(id, Some(digest(view, place.slot)), &ssz)?;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(error, "a stored sidecar cannot be read");
+                    return self.network.respond_error_blocking(id, code::SERVER_ERROR, "storage failed");
+                }
+            }
+        }
+        self.network.respond_end_blocking(id)
+    }
+}
+
+/// The fork digest of a slot's chunks.
+fn digest(view: &View, slot: Slot) -> [u8; 4] {
+    compute_fork_digest(view.spec, view.genesis.validators_root, slot.epoch(view.spec)).0
 }
 
 /// A block in memory or in storage.
@@ -115,43 +150,44 @@ pub fn find(view: &View, loads: &Loads, root: &Root) -> Result<Option<Arc<Signed
     }
 }
 
-/// The blocks that a request asks for and may have, in order. The genesis block, which nobody signed, is not served.
-fn wanted(view: &View, loads: &Loads, protocol: Protocol, request: &[u8]) -> Result<Vec<Root>, Refusal> {
-    let limit = view.spec.config.max_request_blocks;
-    match protocol.method {
-        Method::BlocksByRange => by_range(view, loads, request, limit),
-        Method::BlocksByRoot => by_root(loads, request, limit),
-        _ => Err((code::INVALID_REQUEST, "not a request for blocks")),
-    }
+/// Why a request cannot be answered though it is in order.
+pub(crate) fn storage_failed(error: &str) -> Refusal {
+    tracing::error!(error, "the canonical chain cannot be read");
+    (code::SERVER_ERROR, "storage failed")
 }
 
-/// [`BeaconBlocksByRange`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#beaconblocksbyrange-v1)
-fn by_range(view: &View, loads: &Loads, request: &[u8], limit: u64) -> Result<Vec<Root>, Refusal> {
-    let number = |at: usize| request.get(at..at + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
-    let (Some(start), Some(count), Some(step), 24) = (number(0), number(8), number(16), request.len()) else {
-        return Err((code::INVALID_REQUEST, "a request has 24 bytes"));
-    };
-    let [start, count, step] = [start, count, step].map(u64::from_le_bytes);
-    if count == 0 || step == 0 {
-        return Err((code::INVALID_REQUEST, "count and step must not be 0"));
-    }
-    // Steps are deprecated: a single block is the answer then.
-    let blocks_max = if step > 1 { 1 } else { limit };
-    let end = Slot(start.saturating_add(count.min(limit)));
-    let found = canonical::blocks_between(view, loads, Slot(start.max(1)), end).map_err(|error| {
-        tracing::error!(error, "the canonical chain cannot be read");
-        (code::SERVER_ERROR, "storage failed")
-    })?;
-    Ok(found.into_iter().map(|(_, root)| root).take(blocks_max as usize).collect())
+/// What a request asks for and may have, in order. The genesis block, which nobody signed, is not served.
+fn wanted(
+    view: &View,
+    loads: &Loads,
+    columns_since: Slot,
+    (method, request): (Method, &[u8]),
+) -> Result<Wanted, Refusal> {
+    let epoch = view.current_slot.epoch(view.spec);
+    Ok(match asked::read(view.spec, epoch, method, request)? {
+        // https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#beaconblocksbyrange-v1
+        Asked::BlocksByRange(start, end, blocks_max) => {
+            let found = canonical::blocks_between(view, loads, start.max(Slot(1)), end)
+                .map_err(|error| storage_failed(&error))?;
+            Wanted::Blocks(found.into_iter().map(|(_, root)| root).take(blocks_max as usize).collect())
+        }
+        Asked::BlocksByRoot(roots) => {
+            Wanted::Blocks(roots.into_iter().filter(|root| *root != loads.genesis_root).collect())
+        }
+        Asked::BlocksByHead(root, count) => Wanted::Blocks(ancestors(view, loads, root, count)?),
+        data => Wanted::Data(serve_data::places(view, loads, columns_since, data)?),
+    })
 }
 
-/// [`BeaconBlocksByRoot`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#beaconblocksbyroot-v1)
-fn by_root(loads: &Loads, request: &[u8], limit: u64) -> Result<Vec<Root>, Refusal> {
-    if !request.len().is_multiple_of(32) || request.len() as u64 / 32 > limit {
-        return Err((code::INVALID_REQUEST, "not a list of roots, or too many"));
+/// [`BeaconBlocksByHead`](https://github.com/ethereum/consensus-specs/blob/master/specs/fulu/p2p-interface.md#beaconblocksbyhead-v1)
+fn ancestors(view: &View, loads: &Loads, head: Root, count: u64) -> Result<Vec<Root>, Refusal> {
+    let (mut roots, mut root) = (Vec::new(), head);
+    while (roots.len() as u64) < count && root != loads.genesis_root {
+        let Some(block) = find(view, loads, &root).map_err(|error| storage_failed(&error))? else { break };
+        roots.push(root);
+        root = block.message.parent_root;
     }
-    let roots = request.chunks_exact(32).map(|bytes| Root::try_from(bytes).expect("32 bytes"));
-    Ok(roots.filter(|root| *root != loads.genesis_root).collect())
+    Ok(roots)
 }
 
 #[cfg(test)]
@@ -159,11 +195,17 @@ mod tests {
     use super::*;
     use crate::fixture::World;
 
-    const RANGE: Protocol = Protocol { method: Method::BlocksByRange, version: 2 };
+    fn blocks(world: &World, method: Method, request: &[u8]) -> Result<Vec<Root>, u8> {
+        match wanted(&world.view(), &world.loads, Slot(0), (method, request)) {
+            Ok(Wanted::Blocks(blocks)) => Ok(blocks),
+            Ok(other) => panic!("{other:?}"),
+            Err((code, _)) => Err(code),
+        }
+    }
 
-    fn range(world: &World, start: u64, count: u64, step: u64) -> Result<Vec<Root>, Refusal> {
+    fn range(world: &World, start: u64, count: u64, step: u64) -> Result<Vec<Root>, u8> {
         let request = [start, count, step].map(u64::to_le_bytes).concat();
-        wanted(&world.view(), &world.loads, RANGE, &request)
+        blocks(world, Method::BlocksByRange, &request)
     }
 
     #[test]
@@ -176,26 +218,36 @@ mod tests {
         assert_eq!(range(&world, 8, u64::MAX, 1), Ok(vec![]));
         assert_eq!(range(&world, 1, 100, 2), Ok(vec![roots[0]]));
         for (count, step) in [(0, 1), (1, 0)] {
-            assert_eq!(range(&world, 1, count, step).unwrap_err().0, code::INVALID_REQUEST);
+            assert_eq!(range(&world, 1, count, step), Err(code::INVALID_REQUEST));
         }
-        let short = wanted(&world.view(), &world.loads, RANGE, &[0; 23]);
-        assert_eq!(short.unwrap_err().0, code::INVALID_REQUEST);
+        assert_eq!(blocks(&world, Method::BlocksByRange, &[0; 23]), Err(code::INVALID_REQUEST));
     }
 
     #[test]
     fn blocks_by_root_are_bounded_and_leave_out_genesis() {
         let mut world = World::new();
         let root = world.grow([1])[0];
-        let by_root = |bytes: &[u8]| {
-            let protocol = Protocol { method: Method::BlocksByRoot, version: 2 };
-            wanted(&world.view(), &world.loads, protocol, bytes)
-        };
+        let by_root = |bytes: &[u8]| blocks(&world, Method::BlocksByRoot, bytes);
         let other = Root::from([9; 32]);
         let request = [world.loads.genesis_root.0, root.0, other.0].concat();
         assert_eq!(by_root(&request), Ok(vec![root, other]));
         assert_eq!(find(&world.view(), &world.loads, &root).unwrap().unwrap().message.slot, 1);
         assert!(find(&world.view(), &world.loads, &other).unwrap().is_none());
-        assert_eq!(by_root(&[0; 33]).unwrap_err().0, code::INVALID_REQUEST);
-        assert_eq!(by_root(&[0; 32 * 1025]).unwrap_err().0, code::INVALID_REQUEST);
+        assert_eq!(by_root(&[0; 33]), Err(code::INVALID_REQUEST));
+        assert_eq!(by_root(&[0; 32 * 1025]), Err(code::INVALID_REQUEST));
+    }
+
+    #[test]
+    fn blocks_by_head_go_back_from_a_block_to_the_first_after_genesis() {
+        let mut world = World::new();
+        let mut roots = world.grow([1, 2, 4, 7]);
+        roots.reverse();
+        let by_head = |root: Root, count: u64| {
+            blocks(&world, Method::BlocksByHead, &[&root.0[..], &count.to_le_bytes()].concat())
+        };
+        assert_eq!(by_head(roots[0], u64::MAX), Ok(roots.clone()));
+        assert_eq!(by_head(roots[1], 2), Ok(roots[1..3].to_vec()));
+        assert_eq!(by_head(Root::from([9; 32]), 2), Ok(vec![]));
+        assert_eq!(by_head(roots[0], 0), Err(code::INVALID_REQUEST));
     }
 }

@@ -4,21 +4,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chain::{GenesisInfo, View};
+use data_availability::columns::compute_subnet_for_data_column_sidecar;
 use execution::Engines;
-use network::{ForkSchedule, Subscriptions, Topic, topics_at};
+use network::{Announcement, ForkSchedule, Subnet, Subscriptions, TOPICS_AHEAD_EPOCHS, Topic, topics_at};
 use sync::SyncState;
 use transition::epoch::{EpochSummary, ValidatorFlags, ValidatorSummary};
 use types::{ForkName, Root, Slot, Spec, Time};
 
+use crate::custody::Custody;
 use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
+use crate::status::earliest_available_slot;
 use crate::subnets::Subnets;
 use crate::wire_message::is_used;
 use crate::{clock, execution_state};
-
-/// What the node's record says: `ENRForkID`, attestation subnets, and since Altair those of the sync committee.
-type Record = ([u8; 16], [u8; 8], Option<u8>);
 
 /// What the slot's task needs of the node.
 pub struct EverySlot {
@@ -36,6 +36,10 @@ pub struct EverySlot {
     pub outbox: Outbox,
     /// Which subnets to hear.
     pub subnets: Arc<Subnets>,
+    /// Which columns to keep.
+    pub custody: Custody,
+    /// The first slot whose columns are all here.
+    pub columns_since: Slot,
     /// The execution engines, where there are any.
     pub engines: Option<Arc<Engines>>,
 }
@@ -44,11 +48,14 @@ impl EverySlot {
     /// Runs until it is dropped.
     pub async fn run(self) {
         let mut topics = BTreeSet::new();
-        let mut record = None;
+        let mut announced = None;
+        let mut earliest = None;
         loop {
             let slot = clock::slot_at(self.spec, self.genesis.time, clock::now());
             self.subscribe(slot, &mut topics);
-            self.announce(slot, &mut record);
+            self.announce(slot, &mut announced);
+            self.tell_earliest(&mut earliest);
+            self.look_for_columns(slot);
             if clock::now() < self.genesis.time {
                 self.wait_for_genesis().await;
                 continue;
@@ -80,6 +87,7 @@ impl EverySlot {
         let subscriptions = Subscriptions {
             attestation: self.subnets.wanted(slot),
             sync: self.subnets.sync(epoch),
+            columns: self.custody.subnets(self.spec),
             ..Subscriptions::default()
         };
         let has_use = |name: &String| Topic::parse(name).is_some_and(|(_, topic)| is_used(topic));
@@ -95,17 +103,52 @@ impl EverySlot {
     }
 
     /// Brings metadata and record up to date.
-    fn announce(&self, slot: Slot, announced: &mut Option<Record>) {
+    fn announce(&self, slot: Slot, announced: &mut Option<Announcement>) {
         let epoch = slot.epoch(self.spec);
-        if let Some((seq, attnets, syncnets)) = self.subnets.refresh(epoch) {
-            self.outbox.send(ToNetwork::Metadata(seq, attnets, syncnets));
+        self.subnets.refresh(epoch);
+        let (metadata_seq, attnets, syncnets) = self.subnets.metadata();
+        let announcement = Announcement {
+            metadata_seq,
+            attnets,
+            syncnets,
+            custody_group_count: self.schedule.is_scheduled(ForkName::Fulu).then_some(self.custody.groups),
+            eth2: self.schedule.enr_fork_id(epoch),
+            next_fork_digest: self.schedule.next_fork_digest(epoch),
+        };
+        if *announced != Some(announcement) {
+            self.outbox.send(ToNetwork::Announce(announcement));
+            *announced = Some(announcement);
         }
-        let (_, attnets, syncnets) = self.subnets.metadata();
-        let syncnets = self.schedule.is_scheduled(ForkName::Altair).then_some(syncnets);
-        let record = (self.schedule.enr_fork_id(epoch), attnets, syncnets);
-        if *announced != Some(record) {
-            self.outbox.send(ToNetwork::Record(record.0, record.1, record.2));
-            *announced = Some(record);
+    }
+
+    /// Tells peers from which slot on we serve everything.
+    fn tell_earliest(&self, told: &mut Option<Slot>) {
+        let earliest = earliest_available_slot(&self.published.view(), self.columns_since);
+        if *told != Some(earliest) {
+            self.outbox.send(ToNetwork::SetEarliestSlot(earliest));
+            *told = Some(earliest);
+        }
+    }
+
+    /// Looks for peers of columns that we sample and nobody has, once they are needed.
+    fn look_for_columns(&self, slot: Slot) {
+        let epoch = slot.epoch(self.spec);
+        let begins = self.spec.fork_epoch(ForkName::Fulu);
+        if begins > epoch.saturating_add(TOPICS_AHEAD_EPOCHS) {
+            return;
+        }
+        let missing = self.peers.columns_without_peer(&self.custody.columns);
+        let subnets: BTreeSet<u64> =
+            missing.iter().map(|column| compute_subnet_for_data_column_sidecar(self.spec, *column)).collect();
+        for subnet in subnets {
+            self.outbox.send(ToNetwork::Discover(Subnet::DataColumn(subnet)));
+        }
+        if !missing.is_empty() && begins <= epoch {
+            tracing::warn!(
+                columns = missing.len(),
+                first = missing.first(),
+                "no peer has columns that we sample"
+            );
         }
     }
 

@@ -3,7 +3,9 @@
 use chain::View;
 use sync::Status;
 use transition::misc::compute_fork_digest;
-use types::{Epoch, ForkDigest, Root, Slot};
+use types::{Epoch, ForkDigest, ForkName, Root, Slot};
+
+use crate::serve_data::window;
 
 /// Bytes of a Status message.
 const STATUS_LEN: usize = 84;
@@ -22,8 +24,17 @@ pub fn local_status(view: &View) -> Vec<u8> {
     bytes
 }
 
-/// A peer's Status message: its fork digest, and the rest.
-pub fn read_status(bytes: &[u8]) -> Option<(ForkDigest, Status)> {
+/// The earliest slot from which we serve blocks and all of their data, given the first slot whose columns we have
+/// whole. All blocks are kept, so that it is the first slot of all unless columns are missing that peers may ask for.
+pub fn earliest_available_slot(view: &View, columns_since: Slot) -> Slot {
+    let (_, columns_from) = window(view, view.current_slot.epoch(view.spec));
+    let first = view.spec.fork_epoch(ForkName::Fulu).start_slot(view.spec).max(columns_from);
+    if columns_since <= first { Slot(0) } else { columns_since }
+}
+
+/// A peer's Status message: its fork digest, and the rest. The earliest slot that it serves comes with the second
+/// version of the message only.
+pub fn read_status(bytes: &[u8], earliest_available_slot: Option<u64>) -> Option<(ForkDigest, Status)> {
     let bytes: &[u8; STATUS_LEN] = bytes.try_into().ok()?;
     let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
     let root = |at: usize| Root::try_from(&bytes[at..at + 32]).expect("32 bytes");
@@ -33,7 +44,7 @@ pub fn read_status(bytes: &[u8]) -> Option<(ForkDigest, Status)> {
         finalized_epoch: Epoch(number(36)),
         head_root: root(44),
         head_slot: Slot(number(76)),
-        earliest_available_slot: Slot(0),
+        earliest_available_slot: Slot(earliest_available_slot.unwrap_or_default()),
     };
     Some((digest, status))
 }
@@ -44,11 +55,13 @@ mod tests {
 
     #[test]
     fn a_status_of_another_length_is_no_status() {
-        assert!(read_status(&[0; 83]).is_none());
+        assert!(read_status(&[0; 83], None).is_none());
         let mut bytes = vec![0; 84];
         bytes[36] = 7;
         bytes[76] = 9;
-        let (_, status) = read_status(&bytes).unwrap();
+        let (_, status) = read_status(&bytes, Some(4)).unwrap();
         assert_eq!((status.finalized_epoch, status.head_slot), (Epoch(7), Slot(9)));
+        assert_eq!(status.earliest_available_slot, Slot(4));
+        assert_eq!(read_status(&bytes, None).unwrap().1.earliest_available_slot, Slot(0));
     }
 }

@@ -20,13 +20,7 @@ pub enum Decoded {
 
 /// Whether this node has use for a topic's messages.
 pub fn is_used(topic: Topic) -> bool {
-    !matches!(
-        topic,
-        Topic::BlobSidecar(_)
-            | Topic::DataColumnSidecar(_)
-            | Topic::LightClientFinalityUpdate
-            | Topic::LightClientOptimisticUpdate
-    )
+    !matches!(topic, Topic::LightClientFinalityUpdate | Topic::LightClientOptimisticUpdate)
 }
 
 /// The message of a topic at a fork.
@@ -51,11 +45,17 @@ pub fn decode(topic: Topic, data: &[u8], spec: &'static Spec, fork: ForkName) ->
             read(data, ctx).map(|message| GossipMessage::SyncCommitteeMessage { subnet, message })
         }
         Topic::ContributionAndProof => read(data, ctx).map(GossipMessage::Contribution),
+        Topic::BlobSidecar(subnet) => {
+            read(data, ctx).map(|sidecar| GossipMessage::BlobSidecar { subnet, sidecar })
+        }
+        Topic::DataColumnSidecar(subnet) => {
+            read(data, ctx).map(|sidecar| GossipMessage::DataColumnSidecar { subnet, sidecar })
+        }
         Topic::BlsToExecutionChange => read(data, ctx).map(GossipMessage::BlsToExecutionChange),
         Topic::VoluntaryExit => read(data, ctx).map(GossipMessage::VoluntaryExit),
         Topic::ProposerSlashing => read(data, ctx).map(GossipMessage::ProposerSlashing),
         Topic::AttesterSlashing => read(data, ctx).map(GossipMessage::AttesterSlashing),
-        _ => return Decoded::Unused,
+        Topic::LightClientFinalityUpdate | Topic::LightClientOptimisticUpdate => return Decoded::Unused,
     };
     message.map_or(Decoded::Malformed, Decoded::Message)
 }

@@ -152,8 +152,15 @@ impl Database {
     /// # Errors
     /// A [`Fault`] where the database cannot be read.
     pub fn has_block(&self, root: &Root) -> Result<bool, Fault> {
-        let snapshot = self.engine.snapshot()?;
-        Ok(values::prefix(&*snapshot, Table::Blocks, root, BLOCK_PREFIX)?.is_some())
+        Ok(self.slot_of_block(root)?.is_some())
+    }
+
+    /// The slot of a stored block.
+    ///
+    /// # Errors
+    /// A [`Fault`] where the database cannot be read.
+    pub fn slot_of_block(&self, root: &Root) -> Result<Option<u64>, Fault> {
+        block_slot(&*self.engine.snapshot()?, root)
     }
 
     /// A sidecar of a stored block, SSZ.
@@ -182,6 +189,17 @@ impl Database {
             }
         }
         Ok(found)
+    }
+
+    /// The indices of a stored block's sidecars, ascending.
+    ///
+    /// # Errors
+    /// A [`Fault`] where the database cannot be read.
+    pub fn sidecar_indices(&self, root: &Root) -> Result<Vec<u64>, Fault> {
+        let snapshot = self.engine.snapshot()?;
+        let Some(slot) = block_slot(&*snapshot, root)? else { return Ok(Vec::new()) };
+        let found = sidecars::of_block(&*snapshot, slot, root)?;
+        Ok(found.iter().map(|sidecar| sidecar.index).collect())
     }
 
     /// Every stored sidecar with `start_slot <= slot < end_slot`, of all forks, by slot, root and index.
