@@ -17,6 +17,7 @@ use rand::seq::SliceRandom;
 use types::constants::VERSIONED_HASH_VERSION_KZG;
 use types::{ForkName, Root, Time};
 
+use crate::deposit_contract::schedule;
 use crate::genesis::GENESIS;
 use crate::node::Todo;
 use crate::packet::Short;
@@ -51,6 +52,7 @@ impl EngineSeat {
             genesis: MockConfig::genesis_block(GENESIS.0 / 1000),
             schedule: Some(Schedule::of_network(spec, GENESIS.0 / 1000)),
             blobs_per_block: scenario.data.blobs,
+            deposits: schedule(scenario),
             seed: seed ^ ((node as u64) << 48),
             ..MockConfig::default()
         };

@@ -39,6 +39,11 @@ impl Genesis {
             });
             keys[index % scenario.nodes].insert(pubkey, secret);
         }
+        // Those that will be deposited for wait until they are in the registry.
+        for index in scenario.validators..scenario.validators + scenario.deposits.blocks.len() {
+            let secret = interop_secret_key(index as u64);
+            keys[index % scenario.nodes].insert(FixedBytes(secret.public_key().compress()), secret);
+        }
         // A network that begins after the merge goes on from the engines' first block.
         let hash = EngineSeat::first_block();
         let state = genesis_of_validators(scenario.spec, &validators, GENESIS.0 / 1000, hash)?;

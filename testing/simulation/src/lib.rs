@@ -13,6 +13,7 @@
 
 pub mod checkers;
 mod client;
+mod deposit_contract;
 mod disk;
 mod engine;
 mod genesis;
@@ -38,6 +39,6 @@ mod world;
 pub use checkers::Violation;
 pub use report::{Report, run_seed, run_seed_twice, run_seeds, trace_seed};
 pub use scenario::{
-    Data, Demands, Engines, Faults, Lenience, Links, Moments, Scenario, SignatureMode, Work, spec_with_forks,
+    Data, Demands, Deposits, Engines, Faults, Lenience, Links, Moments, Scenario, SignatureMode, Work, spec_with_forks,
 };
 pub use world::{Counts, World};

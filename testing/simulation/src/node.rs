@@ -9,13 +9,16 @@ use chain::{
 };
 use crypto::hash;
 use data_availability::ColumnIndex;
+use deposits::Follower;
 use sync::{ChainStatus, PeerId, Status, Sync, SyncState};
 use types::{BeaconState, FixedBytes, Root, Time};
 use validator::{Config, Duties, RequestId};
 
+use crate::deposit_contract::follower;
 use crate::disk::Disk;
 use crate::engine::{Calls, EngineSeat};
 use crate::packet::Packet;
+use crate::scenario::Scenario;
 use crate::signer::Signer;
 
 /// Senders of decided gossip messages that are remembered, since the chain may still want what they named.
@@ -30,6 +33,8 @@ pub enum Todo {
     Sync(sync::Input),
     /// For the validators' duties.
     Duties(validator::Input),
+    /// For who follows the deposit contract.
+    Eth1(deposits::Input),
     /// A peer's Status, for sync and what looks at it before.
     Status(PeerId, Status),
 }
@@ -57,6 +62,8 @@ pub struct Node {
     pub engine: EngineSeat,
     /// The columns that it samples and keeps, since Fulu.
     pub custody: BTreeSet<ColumnIndex>,
+    /// The deposits that are final, as it has stored them.
+    pub deposit_snapshot: Option<Vec<u8>>,
     /// Since when it is up.
     pub up_since: Time,
     /// What a crash loses; none while the node is down.
@@ -72,6 +79,8 @@ pub struct Running {
     pub sync: Sync,
     /// The validators' duties.
     pub duties: Duties,
+    /// Who follows the deposit contract, where deposits are made.
+    pub eth1: Option<Follower>,
     /// Gossip messages that were seen, by id.
     pub seen: BTreeSet<Root>,
     /// Gossip messages that have no verdict yet, with their senders and when they came.
@@ -114,6 +123,7 @@ impl Node {
         Self {
             engine,
             custody,
+            deposit_snapshot: None,
             up_since: Time(0),
             disk: Disk::default(),
             signer,
@@ -146,7 +156,12 @@ impl Node {
     }
 
     /// Starts from what the disk has, or from genesis where it has nothing.
-    pub fn start(&mut self, now: Time, genesis: &Arc<BeaconState>, seed: u64) -> Result<(), StartError> {
+    pub fn start(
+        &mut self,
+        now: Time,
+        (scenario, genesis): (&Scenario, &Arc<BeaconState>),
+        seed: u64,
+    ) -> Result<(), StartError> {
         self.generation += 1;
         let start = match &self.disk.snapshot {
             None => Start::Anchor { state: genesis.clone(), block: None },
@@ -172,6 +187,7 @@ impl Node {
             sync: Sync::new(spec, told, custody),
             chain,
             duties: Duties::new(spec, facts, config),
+            eth1: follower(scenario, genesis, self.deposit_snapshot.as_deref()),
             seen: BTreeSet::new(),
             undecided: BTreeMap::new(),
             senders: BTreeMap::new(),
@@ -203,6 +219,11 @@ impl Node {
 }
 
 impl Running {
+    /// When the follower of the deposit contract wants a tick.
+    pub fn eth1_deadline(&self) -> Option<Time> {
+        self.eth1.as_ref().and_then(Follower::deadline)
+    }
+
     /// A number that was not used since the start.
     pub fn next_id(&mut self) -> u64 {
         self.next += 1;

@@ -148,6 +148,9 @@ pub struct Work {
     pub ack_ms_max: u64,
     /// How far a node's clock is off at most, either way, in ms.
     pub clock_skew_ms: u64,
+    /// The size of a snapshot above which it is written once an epoch only, and a journal of blocks in between, in bytes;
+    /// none for that of production, which no small network reaches.
+    pub snapshot_bytes: Option<usize>,
 }
 
 /// What goes wrong for a time. Crashed nodes are up again by the end of it.
@@ -209,7 +212,7 @@ impl Scenario {
                 dials: 3,
                 timeout_ms: 10_000,
             },
-            work: Work { workers: 2, job_percent: 100, store_ms_max: 40, ack_ms_max: 20, clock_skew_ms: 0 },
+            work: Work { workers: 2, job_percent: 100, store_ms_max: 40, ack_ms_max: 20, clock_skew_ms: 0, snapshot_bytes: None },
             faults: Faults {
                 end_epoch: 5,
                 crashes: 0,
@@ -296,6 +299,7 @@ impl Scenario {
                 store_ms_max: rng.random_range(1..=2_000),
                 ack_ms_max: rng.random_range(1..=1_000),
                 clock_skew_ms: rng.random_range(0..=200),
+                snapshot_bytes: rng.random_bool(0.3).then_some(0),
             },
             faults: Faults {
                 end_epoch,

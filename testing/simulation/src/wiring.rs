@@ -22,6 +22,7 @@ impl World {
                 Todo::Chain(input) => self.chain_input(node, input, &mut todos),
                 Todo::Sync(input) => self.sync_input(node, input, &mut todos),
                 Todo::Duties(input) => self.duties_input(node, input),
+                Todo::Eth1(input) => self.eth1_input(node, input, &mut todos),
                 Todo::Status(peer, status) => self.status_input(node, peer, status, &mut todos),
             }
             if self.nodes[node].running.is_none() || self.violation.is_some() {
@@ -63,6 +64,7 @@ impl World {
         if status != running.told {
             running.told = status;
             todos.push_back(Todo::Sync(sync::Input::Chain(status)));
+            self.tell_follower(node, todos);
         }
         if let Err(violation) = self.finality.finalized(node, &view.finalized) {
             self.fail(violation);

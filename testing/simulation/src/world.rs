@@ -311,7 +311,7 @@ impl World {
     fn start(&mut self, node: usize) {
         let (now, seed) = (self.now, self.seed ^ ((node as u64) << 32));
         let state = self.genesis.state.clone();
-        if let Err(error) = self.nodes[node].start(now, &state, seed) {
+        if let Err(error) = self.nodes[node].start(now, (&self.scenario, &state), seed) {
             return self.fail(Violation::at("a node starts from what it stored", node, error.to_string()));
         }
         let Some(running) = &self.nodes[node].running else { return };
@@ -372,6 +372,9 @@ impl World {
         if running.duties.deadline().is_some_and(|at| at <= clock) {
             ticks.push(Todo::Duties(validator::Input::Tick));
         }
+        if running.eth1_deadline().is_some_and(|at| at <= clock) {
+            ticks.push(Todo::Eth1(deposits::Input::Tick));
+        }
         self.process(node, ticks);
     }
 
@@ -380,8 +383,12 @@ impl World {
         let now = self.now;
         let clock = self.nodes[node].clock(now);
         let Some(running) = &self.nodes[node].running else { return };
-        let machines =
-            [Some(running.chain.deadline()), running.sync.deadline(clock), running.duties.deadline()];
+        let machines = [
+            Some(running.chain.deadline()),
+            running.sync.deadline(clock),
+            running.duties.deadline(),
+            running.eth1_deadline(),
+        ];
         let Some(first) = machines.into_iter().flatten().min() else { return };
         let at = self.nodes[node].world_time(first).max(now);
         let generation = self.nodes[node].generation;
