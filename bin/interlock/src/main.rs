@@ -1,8 +1,12 @@
 //! `interlock`: one binary for beacon node, validator client, devnets and tools.
 
 mod commands;
+mod execution_choice;
 mod input;
+mod jwt_file;
 mod logging;
+mod mock_deposits;
+mod mock_network;
 mod network_choice;
 mod output;
 mod shutdown;

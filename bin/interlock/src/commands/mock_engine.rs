@@ -1,18 +1,17 @@
 //! `interlock mock-engine`: an execution engine that executes nothing.
 
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use execution::JwtSecret;
-use mock_engine::{Conduct, Lie, MockBlock, MockConfig, MockServer, MockServerConfig, Schedule};
+use mock_engine::{Conduct, Lie, MockConfig, MockServer, MockServerConfig};
 use node::NetworkFolder;
-use rand::RngCore;
-use types::{ForkName, Root};
+use types::Root;
 
-use crate::{logging, shutdown};
+use crate::mock_deposits::add_deposits;
+use crate::mock_network::mock_config;
+use crate::{jwt_file, logging, shutdown};
 
 /// Run an execution engine that executes nothing, for tests and devnets.
 ///
@@ -66,6 +65,11 @@ pub struct MockEngine {
     /// Say what is not so.
     #[arg(long, value_enum)]
     lie: Option<LieName>,
+    /// Have the block of this number bring the first deposit of a file with deposit data, and each block after it one
+    /// more: as logs of the contract, and since Electra also as requests. All engines of a network must be told the
+    /// same. Can be given several times.
+    #[arg(long, value_name = "FILE@NUMBER")]
+    deposits: Vec<String>,
     /// What payloads and blobs are drawn from.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -73,7 +77,7 @@ pub struct MockEngine {
 
 /// What it says that is not so.
 #[derive(Clone, Copy, ValueEnum)]
-enum LieName {
+pub enum LieName {
     /// Every payload is valid.
     AllValid,
     /// Every payload is invalid.
@@ -110,7 +114,7 @@ impl MockEngine {
         let listen = SocketAddr::new(self.listen_address, self.http_port);
         let config = MockServerConfig {
             listen,
-            secret: Some(read_or_create_secret(&self.jwt_secret)?),
+            secret: Some(jwt_file::read_or_create(&self.jwt_secret)?),
             rpc_listen: self.rpc_port.map(|port| SocketAddr::new(self.listen_address, port)),
             engine: self.engine_config()?,
             conduct: Conduct {
@@ -135,51 +139,21 @@ impl MockEngine {
 
     /// What the network's folder says, and what the command line says against it.
     fn engine_config(&self) -> anyhow::Result<MockConfig> {
+        let network = self.network_dir.as_deref().map(NetworkFolder::read).transpose()?;
+        let fitting = network.map(|network| mock_config(network.spec, &network.genesis));
         let mut config = MockConfig {
             transactions_per_block: self.transactions,
             blobs_per_block: self.blobs,
             seed: self.seed,
-            ..MockConfig::default()
+            ..fitting.unwrap_or_default()
         };
-        if let Some(folder) = &self.network_dir {
-            let NetworkFolder { spec, genesis, .. } = NetworkFolder::read(folder)?;
-            config.chain_id = spec.config.deposit_chain_id;
-            config.schedule = Some(Schedule::of_network(spec, genesis.genesis_time));
-            config.genesis = MockConfig::genesis_block(genesis.genesis_time.saturating_sub(1));
-            let header = &genesis.latest_execution_payload_header;
-            if genesis.fork_name() >= ForkName::Bellatrix && !header.block_hash.is_zero() {
-                config.genesis = MockBlock {
-                    hash: header.block_hash,
-                    parent_hash: header.parent_hash,
-                    number: header.block_number,
-                    timestamp: header.timestamp,
-                    payload: None,
-                };
-            }
-        }
         if let Some(hash) = self.genesis {
             config.genesis.hash = hash;
         }
         if let Some(chain_id) = self.chain_id {
             config.chain_id = chain_id;
         }
+        add_deposits(&mut config.deposits, &self.deposits)?;
         Ok(config)
-    }
-}
-
-/// The secret of a file; a new one, readable by its owner alone, where there is none.
-fn read_or_create_secret(path: &Path) -> anyhow::Result<JwtSecret> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut bytes = [0; 32];
-    rand::rng().fill_bytes(&mut bytes);
-    let created = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    match created {
-        Ok(mut file) => {
-            let text = format!("0x{}\n", hex::encode(bytes));
-            file.write_all(text.as_bytes()).with_context(|| path.display().to_string())?;
-            Ok(JwtSecret::from_bytes(bytes))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(JwtSecret::read(path)?),
-        Err(error) => Err(error).with_context(|| format!("cannot write the JWT secret {}", path.display())),
     }
 }
