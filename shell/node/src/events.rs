@@ -2,12 +2,11 @@
 
 use api::Topic;
 use chain::View;
-use types::{Ctx, SszExt};
+use types::{Ctx, Spec, SszExt};
 
 /// The API's form of an event, as a view saw it: what is told of a head is `execution_optimistic` where the head is.
 pub fn api_event(view: &View, event: chain::Event) -> api::Event {
     use chain::Event;
-    let spec = view.spec;
     let execution_optimistic = view.head.is_optimistic();
     match event {
         Event::BlockGossip { slot, block } => api::Event::BlockGossip { slot, block },
@@ -54,6 +53,14 @@ pub fn api_event(view: &View, event: chain::Event) -> api::Event {
         Event::FinalizedCheckpoint { checkpoint, state } => {
             api::Event::FinalizedCheckpoint { checkpoint, state, execution_optimistic }
         }
+        operation => operation_event(view.spec, operation),
+    }
+}
+
+/// What was taken to be included: votes and operations.
+fn operation_event(spec: &'static Spec, event: chain::Event) -> api::Event {
+    use chain::Event;
+    match event {
         Event::Attestation(attestation) => {
             api::Event::Attestation(Box::new(std::sync::Arc::unwrap_or_clone(attestation)))
         }
@@ -77,5 +84,10 @@ pub fn api_event(view: &View, event: chain::Event) -> api::Event {
             let ctx = spec.ctx_at_slot(slashing.attestation_1.data.slot);
             api::Event::Operation(Topic::AttesterSlashing, slashing.to_json(ctx))
         }
+        Event::BlockGossip { .. }
+        | Event::Block { .. }
+        | Event::Head { .. }
+        | Event::ChainReorg { .. }
+        | Event::FinalizedCheckpoint { .. } => unreachable!("the caller takes those of blocks"),
     }
 }
