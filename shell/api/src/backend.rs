@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use deposits::DepositTreeSnapshot;
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 use types::{
@@ -57,6 +58,11 @@ pub trait Backend: Send + Sync + 'static {
     fn identity(&self) -> Reply<'_, Identity>;
     /// Connected peers.
     fn peers(&self) -> Reply<'_, Vec<PeerInfo>>;
+
+    /// The finalized part of the deposit contract's tree; none where it is not followed.
+    fn deposit_snapshot(&self) -> Option<DepositTreeSnapshot> {
+        None
+    }
 
     /// A state.
     fn state(&self, id: StateId) -> Reply<'_, Found<Arc<BeaconState>>>;

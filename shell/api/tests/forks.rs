@@ -5,13 +5,14 @@
 mod support;
 
 use api::{BlockId, BroadcastValidation, Client, ClientError};
+use deposits::{DepositTree, DepositTreeSnapshot};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Value, json};
 use support::{Fake, contents, slot_of};
 use types::{
     Attestation, AttestationData, Bits, BlobSidecar, BlockContents, BlsSignature, CommitteeIndex,
-    DataColumnSidecar, FixedBytes, ForkName, Root, SignedAggregateAndProof, SignedBeaconBlock,
-    SingleAttestation, SszExt,
+    DataColumnSidecar, DepositData, Eth1Data, FixedBytes, ForkName, Root, SignedAggregateAndProof,
+    SignedBeaconBlock, SingleAttestation, SszExt,
 };
 
 const JSON: &str = "application/json";
@@ -434,4 +435,29 @@ async fn what_is_optimistic_is_said_so_everywhere() {
     let node = get_json(&client, "/eth/v1/debug/fork_choice").await["fork_choice_nodes"][0].take();
     assert_eq!(node["validity"], "optimistic");
     assert_eq!(node["execution_block_hash"], Root::from([7; 32]).to_string());
+}
+
+#[tokio::test]
+async fn the_deposit_snapshot_is_served_in_json_and_ssz_where_there_is_one() {
+    let (fake, client, _stop) = Fake::start().await;
+    let path = "/eth/v1/beacon/deposit_snapshot";
+    assert_eq!(get(&client, path, JSON).await.status(), 404);
+    let mut tree = DepositTree::default();
+    tree.append(&[DepositData::default(), DepositData::default(), DepositData::default()]).unwrap();
+    let eth1_data = Eth1Data { deposit_root: tree.root(), deposit_count: 3, block_hash: Root::from([7; 32]) };
+    tree.finalize(&eth1_data, 900).unwrap();
+    let snapshot = tree.get_snapshot().unwrap();
+    fake.memory().deposits = Some(snapshot.clone());
+    let expected = json!({
+        "finalized": [snapshot.finalized[0].to_string(), snapshot.finalized[1].to_string()],
+        "deposit_root": tree.root().to_string(),
+        "deposit_count": "3",
+        "execution_block_hash": Root::from([7; 32]).to_string(),
+        "execution_block_height": "900",
+    });
+    assert_eq!(get_json(&client, path).await, json!({ "data": expected }));
+    let response = get(&client, path, SSZ).await;
+    assert_eq!(header(&response, "content-type"), SSZ);
+    let bytes = response.bytes().await.unwrap();
+    assert_eq!(DepositTreeSnapshot::from_bytes(&bytes), Ok(snapshot));
 }

@@ -10,6 +10,7 @@ use api::{
 };
 use chain::gossip::sync_subcommittee_size;
 use chain::{Command, Produced, PublishOutcome, PublishedBlock, View, ViewError};
+use deposits::DepositTreeSnapshot;
 use execution::Engines;
 use fork_choice::ExecutionStatus;
 use futures::FutureExt;
@@ -167,6 +168,10 @@ impl Backend for NodeBackend {
 
     fn version(&self) -> String {
         concat!("Interlock/v", env!("CARGO_PKG_VERSION")).to_owned()
+    }
+
+    fn deposit_snapshot(&self) -> Option<DepositTreeSnapshot> {
+        self.published.view().pools.eth1.as_ref()?.tree().get_snapshot()
     }
 
     fn current_slot(&self) -> Slot {

@@ -5,6 +5,7 @@ mod blocks;
 mod config;
 mod data;
 mod debug;
+mod deposit_snapshot;
 mod duties;
 mod events;
 mod headers;
@@ -120,6 +121,7 @@ fn routes() -> Router<Shared> {
 fn beacon_routes() -> Router<Shared> {
     Router::new()
         .route("/eth/v1/beacon/genesis", get(beacon::genesis))
+        .route("/eth/v1/beacon/deposit_snapshot", get(deposit_snapshot::deposit_snapshot))
         .route("/eth/v1/beacon/headers", get(headers::list))
         .route("/eth/v1/beacon/headers/{block_id}", get(headers::one))
         .route("/eth/v1/beacon/blocks", post(publish_block::block_v1))

@@ -10,6 +10,7 @@ use api::{
     FoundBlock, FoundData, Genesis, HeadInfo, Identity, PeerInfo, ProducedBlock, ProposerDuty, Reply, Server,
     ServerConfig, StateId, SyncDuty, SyncSubscription, Syncing,
 };
+use deposits::DepositTreeSnapshot;
 use tokio::sync::{broadcast, watch};
 use types::{
     Attestation, AttestationData, AttesterSlashing, BeaconState, BlobSidecar, BlockContents, Bytes,
@@ -36,6 +37,7 @@ pub struct Memory {
     pub single: Vec<SingleAttestation>,
     pub aggregates: Vec<SignedAggregateAndProof>,
     pub recipients: Vec<(ValidatorIndex, ExecutionAddress)>,
+    pub deposits: Option<DepositTreeSnapshot>,
     /// Places of items to refuse.
     pub refuse: Vec<usize>,
 }
@@ -120,6 +122,9 @@ fn nothing<'a, T: Send + 'a>() -> Reply<'a, T> {
 impl Backend for Fake {
     fn spec(&self) -> &'static Spec {
         self.spec
+    }
+    fn deposit_snapshot(&self) -> Option<DepositTreeSnapshot> {
+        self.memory().deposits.clone()
     }
     fn genesis(&self) -> Genesis {
         Genesis {
