@@ -76,7 +76,7 @@ fn hear(node: &mut Node, block: &Arc<SignedBeaconBlock>) -> Verdict {
     let slot = block.message.slot.0;
     node.handle(at(slot, 0), Input::Tick);
     let id = node.gossip(at(slot, 100), GossipMessage::Block(block.clone()));
-    node.verdicts[&id].clone()
+    node.verdicts[&id]
 }
 
 fn hear_all(node: &mut Node, blocks: &[Arc<SignedBeaconBlock>]) {

@@ -60,14 +60,14 @@ impl TestEngine {
     }
 
     pub fn answer(&mut self, request: &EngineRequest) -> EngineReply {
-        let (kind, is_payload_call) = match request {
-            EngineRequest::NewPayload(_) => ("new_payload", true),
-            EngineRequest::ForkchoiceUpdated { attributes: None, .. } => ("forkchoice", true),
-            EngineRequest::ForkchoiceUpdated { .. } => ("build", true),
-            EngineRequest::GetPayload { .. } => ("get_payload", false),
-            EngineRequest::GetPowBlock { .. } => ("get_pow_block", false),
-            EngineRequest::GetBlobs { .. } => ("get_blobs", false),
-            _ => ("other", false),
+        let kind = match request {
+            EngineRequest::NewPayload(_) => "new_payload",
+            EngineRequest::ForkchoiceUpdated { attributes: None, .. } => "forkchoice",
+            EngineRequest::ForkchoiceUpdated { .. } => "build",
+            EngineRequest::GetPayload { .. } => "get_payload",
+            EngineRequest::GetPowBlock { .. } => "get_pow_block",
+            EngineRequest::GetBlobs { .. } => "get_blobs",
+            _ => "other",
         };
         *self.asked.entry(kind).or_default() += 1;
         match (self.mood, request) {
