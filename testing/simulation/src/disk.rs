@@ -110,8 +110,23 @@ impl Disk {
 
     /// Reads what the chain asks for.
     pub fn load(&self, key: LoadKey) -> Loaded {
-        let LoadKey::State { block_root } = key;
-        self.state_of(block_root).map_or(Loaded::Missing, Loaded::State)
+        match key {
+            LoadKey::State { block_root } => self.state_of(block_root).map_or(Loaded::Missing, Loaded::State),
+            LoadKey::Blocks { last, count } => match self.chain_to(last, count) {
+                blocks if blocks.is_empty() => Loaded::Missing,
+                blocks => Loaded::Blocks(blocks),
+            },
+        }
+    }
+
+    fn chain_to(&self, last: Root, count: usize) -> Vec<Arc<SignedBeaconBlock>> {
+        let (mut at, mut blocks) = (last, Vec::new());
+        while let Some(block) = self.blocks.get(&at).filter(|_| blocks.len() < count) {
+            blocks.push(block.clone());
+            at = block.message.parent_root;
+        }
+        blocks.reverse();
+        blocks
     }
 
     /// The newest stored state on the chain of a block, and the blocks that lead from it to that block.

@@ -63,6 +63,8 @@ impl World {
             }
         }
         let is_sidecar = packet.column.is_some() || matches!(message, GossipMessage::BlobSidecar { .. });
+        #[cfg(test)]
+        let is_sidecar = is_sidecar && !self.leaks;
         if is_sidecar && self.is_byzantine(node) {
             return self.trace.note(self.now, node, format_args!("withholds {}", packet.name));
         }

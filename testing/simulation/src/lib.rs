@@ -16,6 +16,8 @@ mod client;
 mod deposit_contract;
 mod disk;
 mod engine;
+#[cfg(test)]
+mod fork_tests;
 mod genesis;
 mod gossip;
 mod judging;
@@ -39,6 +41,7 @@ mod world;
 pub use checkers::Violation;
 pub use report::{Report, run_seed, run_seed_twice, run_seeds, trace_seed};
 pub use scenario::{
-    Data, Demands, Deposits, Engines, Faults, Lenience, Links, Moments, Scenario, SignatureMode, Work, spec_with_forks,
+    Data, Demands, Deposits, Engines, Faults, Lenience, Links, Moments, Scenario, SignatureMode, Work,
+    spec_with_forks,
 };
 pub use world::{Counts, World};

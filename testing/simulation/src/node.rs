@@ -171,7 +171,13 @@ impl Node {
         let seed = hash(&[seed.to_le_bytes(), self.generation.to_le_bytes()].concat());
         let fee_recipient = FixedBytes(seed[..20].try_into().expect("32 bytes begin with 20"));
         let custody = self.custody.clone();
-        let config = ChainConfig { seed, custody: custody.clone(), fee_recipient, ..ChainConfig::default() };
+        let config = ChainConfig {
+            seed,
+            custody: custody.clone(),
+            fee_recipient,
+            snapshot_every_block_bytes: scenario.work.snapshot_bytes,
+            ..ChainConfig::default()
+        };
         let chain = Chain::new(spec, config, start, self.clock(now))?;
         let told = chain_status(chain.view());
         let facts = validator::Genesis {

@@ -212,7 +212,14 @@ impl Scenario {
                 dials: 3,
                 timeout_ms: 10_000,
             },
-            work: Work { workers: 2, job_percent: 100, store_ms_max: 40, ack_ms_max: 20, clock_skew_ms: 0, snapshot_bytes: None },
+            work: Work {
+                workers: 2,
+                job_percent: 100,
+                store_ms_max: 40,
+                ack_ms_max: 20,
+                clock_skew_ms: 0,
+                snapshot_bytes: None,
+            },
             faults: Faults {
                 end_epoch: 5,
                 crashes: 0,

@@ -55,6 +55,17 @@ fn a_node_that_crashes_comes_back_with_what_its_disk_had() {
 }
 
 #[test]
+fn a_restart_goes_on_from_a_snapshot_and_the_journal_after_it() {
+    let base = hostile();
+    let scenario = Scenario { work: Work { snapshot_bytes: Some(0), ..base.work }, ..base };
+    let reports = run_seeds(&[0, 1, 2, 3], 2, |seed| run_seed(&scenario, seed), assert_good);
+    let blocks: u64 = reports.iter().map(|report| report.counts.from_journal).sum();
+    assert!(blocks >= 4, "{blocks} blocks from journals");
+    // What is small enough is a snapshot with every block.
+    assert_eq!(run_seed(&hostile(), 0).counts.from_journal, 0);
+}
+
+#[test]
 fn a_partition_into_halves_stops_finality_until_it_heals() {
     let base = small();
     let faults = Faults { partition_epochs: Some((2, 4)), ..base.faults };

@@ -92,6 +92,8 @@ pub struct Counts {
     pub blocks: u64,
     /// Crashes.
     pub crashes: u64,
+    /// Blocks that restarted nodes had from their journals.
+    pub from_journal: u64,
     /// Crashes of engines.
     pub engine_crashes: u64,
     /// Calls to engines.
@@ -129,6 +131,9 @@ pub struct World {
     pub(crate) payloads: BTreeMap<Root, Arc<NewPayload>>,
     /// Blocks whose data was withheld.
     pub(crate) withheld: BTreeSet<Root>,
+    /// Nodes that withhold data do not: what the checkers must notice.
+    #[cfg(test)]
+    pub(crate) leaks: bool,
     pub(crate) violation: Option<Violation>,
     /// Counts of what happened.
     pub counts: Counts,
@@ -177,6 +182,8 @@ impl World {
             participation: Participation::default(),
             payloads: BTreeMap::new(),
             withheld: BTreeSet::new(),
+            #[cfg(test)]
+            leaks: false,
             violation: None,
             counts: Counts::default(),
             missed: BTreeMap::new(),
@@ -311,6 +318,7 @@ impl World {
     fn start(&mut self, node: usize) {
         let (now, seed) = (self.now, self.seed ^ ((node as u64) << 32));
         let state = self.genesis.state.clone();
+        self.counts.from_journal += self.nodes[node].disk.journal().map_or(0, |blocks| blocks.len() as u64);
         if let Err(error) = self.nodes[node].start(now, (&self.scenario, &state), seed) {
             return self.fail(Violation::at("a node starts from what it stored", node, error.to_string()));
         }
