@@ -85,15 +85,13 @@ impl Sync {
                 let sender = senders.iter().find(|(place, _)| *place == index).map(|(_, peer)| *peer);
                 if let Some(lookup) = self.sidecar_lookups.get_mut(&root) {
                     // The others of this answer were not looked at any further.
-                    let places: Vec<u64> = senders.iter().map(|(place, _)| *place).collect();
-                    lookup.gathering.again(root, &places, sender.map(|peer| (index, peer)));
+                    lookup.gathering.again(root, senders.iter().map(|(place, _)| *place), sender);
                 }
                 self.charge_sidecar(sender);
             }
             SidecarsOutcome::Failed => {
                 if let Some(lookup) = self.sidecar_lookups.get_mut(&root) {
-                    let places: Vec<u64> = senders.iter().map(|(place, _)| *place).collect();
-                    lookup.gathering.again(root, &places, None);
+                    lookup.gathering.again(root, senders.iter().map(|(place, _)| *place), None);
                     lookup.gathering.end_round(now);
                 }
             }

@@ -81,6 +81,8 @@ pub struct Gathering {
     open: BTreeMap<RequestId, Part>,
     /// Who did not send what it should have, in this round.
     failed: BTreeSet<(u64, PeerId)>,
+    /// Who sent what is invalid. Whatever else it sent is not worth finding out one by one.
+    liars: BTreeSet<PeerId>,
     /// Rounds in which everybody was asked in vain.
     pub rounds: u32,
     /// Pauses because nobody had what is missing.
@@ -191,12 +193,12 @@ impl Gathering {
 
     /// True where this round has brought nothing but what it should.
     pub fn is_fresh(&self) -> bool {
-        self.rounds == 0 && self.failed.is_empty() && !self.is_strict
+        self.rounds == 0 && self.failed.is_empty() && self.liars.is_empty() && !self.is_strict
     }
 
-    /// True where a peer did not send this in this round.
+    /// True where a peer did not send this in this round, or is not to be asked at all.
     pub fn has_failed(&self, index: u64, peer: PeerId) -> bool {
-        self.failed.contains(&(index, peer))
+        self.failed.contains(&(index, peer)) || self.liars.contains(&peer)
     }
 
     /// A request went out.
@@ -226,7 +228,8 @@ impl Gathering {
                 needs.came.insert(sidecar.index(), (peer, sidecar));
             }
             Fit::Kept => {}
-            Fit::Passed | Fit::Unasked | Fit::Wrong => drop(part.dropped.insert(sidecar.index())),
+            Fit::Passed | Fit::Unasked => drop(part.dropped.insert(sidecar.index())),
+            Fit::Wrong => drop(self.liars.insert(peer)),
         }
         fit
     }
@@ -246,20 +249,22 @@ impl Gathering {
         is_whole
     }
 
-    /// The chain found a sidecar invalid: forgets it, and tells who sent it.
+    /// The chain found a sidecar invalid: forgets it with all that its sender sent, and tells who that is.
     pub fn reject(&mut self, root: Root, index: u64) -> Option<PeerId> {
-        let needs = self.needs.get_mut(&root)?;
-        let (peer, _) = needs.came.remove(&index)?;
-        needs.missing.insert(index);
-        self.failed.insert((index, peer));
-        Some(peer)
+        let liar = self.needs.get(&root)?.came.get(&index)?.0;
+        self.liars.insert(liar);
+        for needs in self.needs.values_mut() {
+            let theirs = needs.came.extract_if(.., |_, (sender, _)| *sender == liar);
+            needs.missing.extend(theirs.map(|(index, _)| index));
+        }
+        Some(liar)
     }
 
-    /// What the chain was given of a block is needed again; `failed` is what it found invalid, and who sent it.
-    pub fn again(&mut self, root: Root, places: &[u64], failed: Option<(u64, PeerId)>) {
+    /// What the chain was given of a block is needed again; `liar` is who sent what is invalid of it.
+    pub fn again(&mut self, root: Root, places: impl IntoIterator<Item = u64>, liar: Option<PeerId>) {
+        self.liars.extend(liar);
         if let Some(needs) = self.needs.get_mut(&root) {
             needs.missing.extend(places);
-            self.failed.extend(failed);
         }
     }
 

@@ -284,8 +284,7 @@ impl Sync {
             ImportOutcome::Invalid => {
                 if let Some(lookup) = self.lookups.remove(&root) {
                     // The root was asked for, so the block is what was wanted; who mentioned it is charged.
-                    let senders: BTreeSet<PeerId> =
-                        lookup.blocks.iter().map(|(peer, _)| *peer).collect();
+                    let senders: BTreeSet<PeerId> = lookup.blocks.iter().map(|(peer, _)| *peer).collect();
                     let charge = |peer| Output::Charge(peer, Offence::InvalidBlock);
                     self.outputs.extend(senders.into_iter().map(charge));
                 }
