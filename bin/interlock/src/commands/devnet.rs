@@ -89,7 +89,8 @@ Examples:
   Mainnet's sizes:
     interlock devnet --preset mainnet --validators 512 --nodes 2 --fork fulu=0 --until-finalized 3";
 
-fn fork_epoch(text: &str) -> anyhow::Result<(ForkName, Epoch)> {
+/// `altair=2`.
+pub(super) fn fork_epoch(text: &str) -> anyhow::Result<(ForkName, Epoch)> {
     let (fork, epoch) = text.split_once('=').context("expected FORK=EPOCH, as in altair=2")?;
     let fork = fork.parse().map_err(|_| anyhow::anyhow!("no fork {fork:?}"))?;
     Ok((fork, Epoch(epoch.parse().with_context(|| format!("no epoch {epoch:?}"))?)))

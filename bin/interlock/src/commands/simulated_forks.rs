@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 use simulation::{Data, Demands, Engines, Lenience, Scenario, spec_with_forks};
 use types::{Epoch, ForkName, Spec};
 
+use super::devnet::fork_epoch;
 use super::simulate::span;
 
 /// Epochs after a fork in which a checkpoint of it becomes final where nothing stands in the way: the second epoch's
@@ -114,10 +115,4 @@ impl SimulatedForks {
             ..scenario
         })
     }
-}
-
-fn fork_epoch(text: &str) -> anyhow::Result<(ForkName, Epoch)> {
-    let (fork, epoch) = text.split_once('=').context("expected FORK=EPOCH, as in altair=2")?;
-    let fork = fork.parse().map_err(|_| anyhow::anyhow!("no fork {fork:?}"))?;
-    Ok((fork, Epoch(epoch.parse().with_context(|| format!("no epoch {epoch:?}"))?)))
 }
