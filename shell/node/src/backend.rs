@@ -370,11 +370,17 @@ impl Backend for NodeBackend {
         .boxed()
     }
 
-    fn publish_block(&self, contents: SignedBlockContents, _: BroadcastValidation) -> Reply<'_, ()> {
+    fn publish_block(&self, contents: SignedBlockContents, validation: BroadcastValidation) -> Reply<'_, ()> {
         let SignedBlockContents { signed_block, kzg_proofs, blobs } = contents;
         let published = PublishedBlock { block: Arc::new(signed_block), blobs, kzg_proofs };
+        let command = match validation {
+            BroadcastValidation::Gossip => Command::PublishBlock(published),
+            BroadcastValidation::Consensus | BroadcastValidation::ConsensusAndEquivocation => {
+                Command::PublishBlockOnceExecuted(published)
+            }
+        };
         async move {
-            match self.mailbox.command(Command::PublishBlock(published)).await.map_err(refused)? {
+            match self.mailbox.command(command).await.map_err(refused)? {
                 chain::Reply::Block(PublishOutcome::Imported) => Ok(()),
                 chain::Reply::Block(PublishOutcome::BroadcastOnly(why)) => {
                     Err(ApiError { code: 202, message: why, failures: Vec::new() })

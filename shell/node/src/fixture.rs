@@ -191,9 +191,7 @@ impl World {
                 match output {
                     Output::Job(id, _, job) => inputs.push(Input::JobDone(id, job.run())),
                     Output::Store(batch) => self.disk.store(batch).unwrap(),
-                    Output::Load(id, chain::LoadKey::State { block_root }) => {
-                        inputs.push(Input::Loaded(id, self.loads.state(block_root)));
-                    }
+                    Output::Load(id, key) => inputs.push(Input::Loaded(id, self.loads.load(key))),
                     other => rest.push(other),
                 }
             }

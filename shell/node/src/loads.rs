@@ -76,6 +76,31 @@ impl Loads {
         stored.into_iter().map(decode).collect()
     }
 
+    /// Reads what the core asks for.
+    pub fn load(&self, key: LoadKey) -> Loaded {
+        match key {
+            LoadKey::State { block_root } => self.state(block_root),
+            LoadKey::Blocks { last, count } => self.blocks(last, count),
+        }
+    }
+
+    /// The chain that ends with a block, at most so many of its blocks, the oldest first.
+    fn blocks(&self, last: Root, count: usize) -> Loaded {
+        let (mut at, mut blocks) = (last, Vec::new());
+        while blocks.len() < count {
+            match self.block(&at) {
+                Ok(Some(block)) => {
+                    at = block.message.parent_root;
+                    blocks.push(block);
+                }
+                Ok(None) => break,
+                Err(error) => return Loaded::Failed(error),
+            }
+        }
+        blocks.reverse();
+        if blocks.is_empty() { Loaded::Missing } else { Loaded::Blocks(blocks) }
+    }
+
     /// The newest stored state of the chain that ends with a block, and the blocks after it.
     pub fn state(&self, block_root: Root) -> Loaded {
         match self.find_state(block_root) {
@@ -165,10 +190,9 @@ impl Reader {
     pub fn start(loads: Arc<Loads>, done: impl Fn(LoadId, Loaded) + Send + 'static) -> std::io::Result<Self> {
         let (queue, reads) = crossbeam_channel::bounded(READS_MAX);
         let run = move || {
-            while let Ok((id, LoadKey::State { block_root })) = reads.recv() {
-                let read = std::panic::AssertUnwindSafe(|| loads.state(block_root));
-                let panicked =
-                    |_| Loaded::Failed(format!("reading the state of block {block_root} panicked"));
+            while let Ok((id, key)) = reads.recv() {
+                let read = std::panic::AssertUnwindSafe(|| loads.load(key));
+                let panicked = |_| Loaded::Failed(format!("reading {key:?} panicked"));
                 done(id, std::panic::catch_unwind(read).unwrap_or_else(panicked));
             }
         };
