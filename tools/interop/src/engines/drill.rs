@@ -251,7 +251,8 @@ impl Drill<'_> {
         }
         let nonce = self.pairs[0].rpc.transactions_of(self.account.address).await?;
         let to = ExecutionAddress::from([0x11; 20]);
-        let transfer = self.account.transfer(CHAIN_ID, nonce, to, slot.0 + 1);
+        // The same for the same number: until it is in a block, it is sent again as it was.
+        let transfer = self.account.transfer(CHAIN_ID, nonce, to, nonce + 1);
         self.pairs[0].rpc.send(&transfer).await?;
         // The second one may be dead, or behind and without the money.
         let _ = self.pairs[1].rpc.send(&transfer).await;
