@@ -29,7 +29,7 @@ impl Chain {
                     self.block_reply(id, PublishOutcome::Invalid(why.to_string()));
                 }
                 (message, None) => {
-                    self.outputs.push_back(Output::Publish(message.clone()));
+                    self.broadcast(id, message.clone());
                     // The answer for a block comes with its import.
                     if !matches!(message, GossipMessage::Block(_)) {
                         self.item_done(id, index, None);

@@ -29,6 +29,10 @@ pub enum Command {
     PrepareBeaconProposer(Vec<(ValidatorIndex, ExecutionAddress)>),
     /// Validate, publish and import a block with its data. Answered with [`Reply::Block`] once the import ended.
     PublishBlock(PublishedBlock),
+    /// The same, but nothing is published before the state transition has taken the block, and no other block of its
+    /// proposer and slot is known. Answered with [`Reply::Block`], which is never [`PublishOutcome::BroadcastOnly`] where
+    /// nothing was broadcast.
+    PublishBlockOnceExecuted(PublishedBlock),
     /// Validate and publish unaggregated attestations; the subnets follow from them. Answered with [`Reply::Items`].
     PublishAttestations(Vec<Arc<Attestation>>),
     /// Validate and publish single attestations, the form since Electra. Answered with [`Reply::Items`].

@@ -374,18 +374,18 @@ impl Chain {
                 self.block_reply(id, PublishOutcome::Imported)
             }
             (Source::Command(id), SegmentOutcome::Invalid { why, .. } | SegmentOutcome::Failed(why)) => {
-                self.block_reply(id, PublishOutcome::BroadcastOnly(why));
+                self.block_not_imported(id, why);
             }
             (Source::Command(id), SegmentOutcome::DataMissing { missing, .. }) => {
                 let why = format!("blobs or columns of the block are missing: {missing:?}");
-                self.block_reply(id, PublishOutcome::BroadcastOnly(why));
+                self.block_not_imported(id, why);
             }
             (Source::Command(id), SegmentOutcome::InvalidSidecar { index, why, .. }) => {
                 let why = format!("blob or column {index} of the block is invalid: {why}");
-                self.block_reply(id, PublishOutcome::BroadcastOnly(why));
+                self.block_not_imported(id, why);
             }
             (Source::Command(id), SegmentOutcome::UnknownParent) => {
-                self.block_reply(id, PublishOutcome::BroadcastOnly("the parent is not known".to_owned()));
+                self.block_not_imported(id, "the parent is not known".to_owned());
             }
             (Source::Journal, SegmentOutcome::Imported { .. }) | (Source::Gossip, _) => {}
             (Source::Journal, outcome) => {
@@ -396,6 +396,9 @@ impl Chain {
 
     /// Takes in what an import job found.
     pub(crate) fn executed(&mut self, import: Import, executed: Executed) {
+        if let (Source::Command(id), Some(first)) = (import.source, executed.valid.first()) {
+            self.broadcast_held(id, &first.root, &first.block.message);
+        }
         self.enter_executed(Held { import, valid: executed.valid.into(), stopped: executed.stopped });
     }
 

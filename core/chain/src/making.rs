@@ -21,7 +21,14 @@ use crate::{CommandId, GossipMessage, Job, Output, Priority, PublishOutcome, Pub
 
 impl Chain {
     /// Makes the sidecars of a block of the API, and puts the block to the rules after that.
-    pub(crate) fn publish_block(&mut self, id: CommandId, published: PublishedBlock, refusal: Option<&str>) {
+    /// With `held` nothing is published before the block was executed.
+    pub(crate) fn publish_block(
+        &mut self,
+        id: CommandId,
+        published: PublishedBlock,
+        held: Option<Vec<GossipMessage>>,
+        refusal: Option<&str>,
+    ) {
         let checked = refusal.map_or_else(|| self.own_blobs(&published), |why| Err(why.to_owned()));
         let blobs = match checked {
             Ok(blobs) => blobs,
@@ -30,7 +37,7 @@ impl Chain {
                 return self.outputs.push_back(Output::Reply(id, Reply::Block(outcome)));
             }
         };
-        self.commands.insert(id, OpenCommand::Block);
+        self.commands.insert(id, OpenCommand::Block { held });
         if blobs.is_empty() {
             return self.take_own_block(id, published.block);
         }
@@ -95,7 +102,8 @@ impl Chain {
     pub(crate) fn publish_own_sidecars(&mut self, id: CommandId) {
         for sidecar in self.data.own.remove(&id).unwrap_or_default() {
             self.data.seen.insert(&sidecar);
-            self.publish_sidecar(&sidecar);
+            let message = self.sidecar_message(&sidecar);
+            self.broadcast(id, message);
             if self.keeps(&sidecar) {
                 // Where there is no room, peers are asked for it later.
                 let _ = self.data.store.insert_verified(sidecar);
@@ -103,8 +111,8 @@ impl Chain {
         }
     }
 
-    fn publish_sidecar(&mut self, sidecar: &Sidecar) {
-        let message = match sidecar {
+    fn sidecar_message(&self, sidecar: &Sidecar) -> GossipMessage {
+        match sidecar {
             Sidecar::Blob(blob) => {
                 let fork = self.spec.fork_name_at_slot(sidecar.slot());
                 let subnet = compute_subnet_for_blob_sidecar(self.spec, fork, blob.index);
@@ -114,8 +122,7 @@ impl Chain {
                 let subnet = compute_subnet_for_data_column_sidecar(self.spec, column.index);
                 GossipMessage::DataColumnSidecar { subnet, sidecar: column.clone() }
             }
-        };
-        self.outputs.push_back(Output::Publish(message));
+        }
     }
 
     /// Asks the engine for the blobs of a block once, be it the block that came first or one of its columns: the
@@ -206,7 +213,8 @@ impl Chain {
         let mut came = Vec::new();
         for sidecar in sidecars {
             if self.data.seen.insert(&sidecar) {
-                self.publish_sidecar(&sidecar);
+                let message = self.sidecar_message(&sidecar);
+                self.outputs.push_back(Output::Publish(message));
             }
             let is_wanted = self.keeps(&sidecar) && !self.fork_choice.contains(&root);
             if is_wanted && self.data.store.insert_verified(sidecar.clone()).is_ok() {

@@ -3,22 +3,25 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use fork_choice::Node;
 use transition::accessors::get_committee_count_per_slot;
-use types::{Attestation, AttestationData, CommitteeIndex, SingleAttestation, SyncCommitteeMessage};
+use types::{
+    Attestation, AttestationData, BeaconBlock, CommitteeIndex, Root, SingleAttestation, SyncCommitteeMessage,
+};
 
 use crate::chain::Chain;
 use crate::gossip::{compute_subnet_for_attestation, compute_subnets_for_sync_committee};
 use crate::incoming::{Incoming, Origin};
 use crate::limits::{COMMAND_ITEMS_MAX, COMMANDS_MAX};
-use crate::{Command, CommandId, GossipMessage, ItemFailure, Output, Reply};
+use crate::{Command, CommandId, GossipMessage, ItemFailure, Output, PublishOutcome, Reply};
 
 /// A command that was not answered yet.
 #[derive(Debug)]
 pub(crate) enum OpenCommand {
     /// A block is being built.
     Production,
-    /// A block is being verified and imported.
-    Block,
+    /// A block is being verified and imported. What is to be published of it only once it was executed is held.
+    Block { held: Option<Vec<GossipMessage>> },
     /// Items are being verified.
     Items { open: usize, failures: Vec<ItemFailure> },
 }
@@ -28,8 +31,9 @@ impl Chain {
     pub(crate) fn publish(&mut self, id: CommandId, command: Command) {
         let busy = (self.commands.len() >= COMMANDS_MAX).then_some("too many commands are under way");
         let messages: Vec<(usize, GossipMessage)> = match command {
-            Command::PublishBlock(published) => {
-                return self.publish_block(id, published, busy);
+            Command::PublishBlock(published) => return self.publish_block(id, published, None, busy),
+            Command::PublishBlockOnceExecuted(published) => {
+                return self.publish_block(id, published, Some(Vec::new()), busy);
             }
             Command::PublishSyncMessages(messages) => return self.publish_sync_messages(id, messages, busy),
             Command::PublishAttestations(items) => {
@@ -124,6 +128,35 @@ impl Chain {
         let state = state.unwrap_or_else(|| self.head.state.clone());
         let count = get_committee_count_per_slot(&state, epoch);
         compute_subnet_for_attestation(self.spec, count, data.slot, index)
+    }
+
+    /// Publishes a part of a block of the API, now or once the block was executed.
+    pub(crate) fn broadcast(&mut self, id: CommandId, message: GossipMessage) {
+        match self.commands.get_mut(&id) {
+            Some(OpenCommand::Block { held: Some(held) }) => held.push(message),
+            _ => self.outputs.push_back(Output::Publish(message)),
+        }
+    }
+
+    /// Publishes what was held of a block of the API: the state transition takes it.
+    pub(crate) fn broadcast_held(&mut self, id: CommandId, root: &Root, block: &BeaconBlock) {
+        let Some(OpenCommand::Block { held }) = self.commands.get_mut(&id) else { return };
+        let Some(messages) = held.take() else { return };
+        let is_other = |node: &Node| {
+            node.slot == block.slot && node.proposer_index == block.proposer_index && node.root != *root
+        };
+        if self.fork_choice.nodes().any(|view| is_other(view.node)) {
+            let why = "the proposer has signed another block of the slot".to_owned();
+            return self.block_reply(id, PublishOutcome::Invalid(why));
+        }
+        self.outputs.extend(messages.into_iter().map(Output::Publish));
+    }
+
+    /// Answers for a block of the API that was not imported: it was broadcast, or held back to the end.
+    pub(crate) fn block_not_imported(&mut self, id: CommandId, why: String) {
+        let is_held = matches!(self.commands.get(&id), Some(OpenCommand::Block { held: Some(_) }));
+        let outcome = if is_held { PublishOutcome::Invalid(why) } else { PublishOutcome::BroadcastOnly(why) };
+        self.block_reply(id, outcome);
     }
 
     /// Notes the end of an item, and answers the command with the last one.

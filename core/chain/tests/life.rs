@@ -280,6 +280,30 @@ fn a_block_published_twice_is_imported_once() {
 }
 
 #[test]
+fn a_block_that_is_held_back_is_published_once_it_was_executed_and_never_where_it_cannot_be() {
+    let mut node = Node::new();
+    node.live(1);
+    node.handle(at(2, 0), Input::Tick);
+    let published = |node: &Node| {
+        node.published.iter().filter(|message| matches!(message, GossipMessage::Block(_))).count()
+    };
+    let before = published(&node);
+    let good = node.propose(2);
+    let mut bad = good.message.clone();
+    bad.state_root = nowhere();
+    let command = |block| Command::PublishBlockOnceExecuted(block);
+    let reply = node.command(at(2, 20), command(Arc::new(signed(bad)).into()));
+    assert!(matches!(&reply, Reply::Block(PublishOutcome::Invalid(_))), "{reply:?}");
+    assert_eq!(published(&node), before, "a block with a wrong state root was broadcast");
+    // The rules of gossip take one block of a slot, and that was it; the next slot has another.
+    node.handle(at(3, 0), Input::Tick);
+    let good = node.propose(3);
+    let reply = node.command(at(3, 20), command(good.into()));
+    assert_eq!(reply, Reply::Block(PublishOutcome::Imported));
+    assert_eq!(published(&node), before + 1);
+}
+
+#[test]
 fn a_block_of_the_next_slot_waits_for_it() {
     let (mut node, mut follower) = (Node::new(), Node::new());
     let block = node.live(1);
