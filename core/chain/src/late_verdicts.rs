@@ -61,7 +61,8 @@ impl Chain {
         self.invalidated(root, result.map(|()| Vec::new()));
     }
 
-    fn unchecked_merge_below(&self, root: &Root) -> Option<(Root, Root)> {
+    /// An unchecked merge block that is this block or comes before it, and the hash of what it builds on.
+    pub(crate) fn unchecked_merge_below(&self, root: &Root) -> Option<(Root, Root)> {
         let merges = self.work.unchecked_merges.0.iter();
         let mut below = merges.filter(|(merge, _)| self.fork_choice.is_descendant(merge, root));
         below.next().map(|(merge, hash)| (*merge, *hash))

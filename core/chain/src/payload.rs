@@ -301,7 +301,12 @@ impl Chain {
                 let merge = self.validate_merge(&facts, check);
                 self.decide_merge(root, &facts, is_optimistic, merge)
             }
-            false => Decision::Enter(facts.status(is_optimistic)),
+            // What is valid makes all before it valid, a merge block only once that is checked; it is by an answer about
+            // the head.
+            false => {
+                let is_unchecked = self.unchecked_merge_below(&facts.parent_root).is_some();
+                Decision::Enter(facts.status(is_optimistic || is_unchecked))
+            }
         }
     }
 
