@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use api::{Server, ServerConfig};
 use chain::{Chain, ChainConfig, GenesisInfo, Start, StoredStart};
+use data_availability::kzg::load_trusted_setup;
 use execution::Engines;
 use network::{ForkSchedule, Network, NetworkEvent, NetworkHandle, load_or_create_key};
 use prometheus_client::registry::Registry;
 use storage::{Batch, Database, Identity, Op, Report};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use types::{Root, Slot, Spec};
+use types::constants::FAR_FUTURE_EPOCH;
+use types::{ForkName, Root, Slot, Spec};
 
 use crate::backend::{NodeBackend, Reads};
 use crate::bridge::Bridge;
@@ -88,6 +90,12 @@ impl BeaconNode {
         let database = open_database(&config)?;
         let loads = Arc::new(Loads::new(spec, database.clone(), config.network.genesis.clone()));
         check_genesis_block(&loads)?;
+        // The first block with blobs should not wait for the trusted setup, which takes seconds on a busy machine.
+        let setup = tokio::task::spawn_blocking(move || {
+            if spec.fork_epoch(ForkName::Deneb) != FAR_FUTURE_EPOCH {
+                load_trusted_setup();
+            }
+        });
         let key = load_or_create_key(&config.data_dir.join("node_key"))?;
         let custody = Custody::new(spec, &key.node_id(), config.supernode);
         let now = clock::slot_at(spec, loads.genesis_time(), clock::now());
@@ -102,6 +110,7 @@ impl BeaconNode {
         let (chain, loads) = tokio::task::spawn_blocking(move || start_chain(loads, wishes))
             .await
             .map_err(|error| NodeError::Broken(format!("the start failed: {error}")))??;
+        setup.await.map_err(|error| NodeError::Broken(format!("the trusted setup failed: {error}")))?;
         let view = chain.view().clone();
 
         // The registry is where an exporter of metrics would look; nothing reads it yet.

@@ -261,8 +261,10 @@ impl DevnetPlan {
 
     /// The time from now to genesis.
     pub fn genesis_delay(&self) -> Duration {
-        // A node starts in well under a second on a free core, but all of them share the machine.
-        Duration::from_millis(self.genesis_delay_ms.unwrap_or(4000 + 500 * self.nodes))
+        // A node starts in well under a second on a free core, but all of them share the machine. With blobs it makes
+        // the trusted setup ready first, which takes up to three seconds more.
+        let each = if self.is_scheduled(ForkName::Deneb) { 2500 } else { 500 };
+        Duration::from_millis(self.genesis_delay_ms.unwrap_or(4000 + each * self.nodes))
     }
 
     /// The rules of a network of its own that starts at `genesis_time` (Unix seconds) and goes through the forks of the plan.
