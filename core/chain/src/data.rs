@@ -169,11 +169,11 @@ impl Chain {
             let (slot, from) = (expected.slot, expected.from);
             self.outputs.push_back(Output::Fetch(Want::Sidecars { root, slot, indices: Vec::new(), from }));
         }
-        self.release(&root);
+        self.let_pass(&root);
     }
 
     /// Puts a block that waited for its data back in line.
-    pub(crate) fn release(&mut self, root: &Root) {
+    fn let_pass(&mut self, root: &Root) {
         if let Some(import) = self.data.expected.get_mut(root).and_then(|expected| expected.held.take()) {
             self.import(import);
         }
@@ -244,7 +244,7 @@ impl Chain {
                 all.insert(sidecar.index(), sidecar);
             }
         }
-        self.release(&root);
+        self.let_pass(&root);
         self.data.expected.remove(&root);
         if all.is_empty() {
             return;

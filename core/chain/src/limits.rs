@@ -135,7 +135,7 @@ pub const EARLY_SIDECARS_MAX: usize = 128;
 pub const VERIFIED_HEADERS_MAX: usize = 256;
 
 /// Blocks whose data is expected. When there are more, the one of the lowest slot goes: it may be looked up again.
-pub const EXPECTED_BLOCKS_MAX: usize = 128;
+pub const EXPECTED_BLOCKS_MAX: usize = 64;
 
 /// Commands under way. Further ones are answered with an error at once.
 pub const COMMANDS_MAX: usize = 256;

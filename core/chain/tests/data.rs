@@ -130,6 +130,9 @@ fn a_block_and_its_data_come_in_any_order() {
         for split in 0..=data.len() {
             let mut follower = Node::new();
             gossip_all(&mut follower, 1, data[..split].iter().copied());
+            // Peers may have them before the block is imported, which may need what only they have.
+            let shown = follower.chain.view().sidecars.get(&root_of(&block)).map_or(0, Vec::len);
+            assert_eq!(shown, split);
             assert_ne!(follower.head(), node.head());
             gossip_all(&mut follower, 1, [&message]);
             assert_eq!(follower.head() == node.head(), split == data.len(), "{fork}: {split}");
@@ -426,6 +429,22 @@ fn everything_of_an_own_block_is_published() {
         assert_eq!(reply, Reply::Block(PublishOutcome::Imported));
         assert_eq!(other.disk.sidecars.len(), 1);
         assert_eq!(other.faults, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn blobs_of_the_api_are_enough_for_a_block_of_gossip() {
+    for (fork, count) in [(ForkName::Deneb, 2), (ForkName::Fulu, COLUMNS as usize)] {
+        let mut node = proposer(fork, OWN);
+        let (block, _) = publish(&mut node, 1);
+        let mut other = Node::new();
+        gossip_all(&mut other, 1, [&GossipMessage::Block(block.clone())]);
+        assert_ne!(other.head(), node.head());
+        other.bundle = bundle(fork);
+        let reply = other.publish(at(1, 100), &block);
+        assert!(matches!(reply, Reply::Block(PublishOutcome::BroadcastOnly(_))), "{reply:?}");
+        assert_eq!(other.head(), node.head());
+        assert_eq!(other.published.len(), count);
     }
 }
 
