@@ -191,7 +191,8 @@ impl Chain {
             expected.recover_at = None;
         }
         if let Some(recovery) = self.data.store.recovery(&root) {
-            self.start(Purpose::MadeSidecars(root), Priority::Block, Job::RecoverColumns(recovery));
+            // It takes long, and blocks that need no recovery go first.
+            self.start(Purpose::MadeSidecars(root), Priority::State, Job::RecoverColumns(recovery));
         }
     }
 
