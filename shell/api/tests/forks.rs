@@ -12,7 +12,7 @@ use support::{Fake, contents, slot_of};
 use types::{
     Attestation, AttestationData, Bits, BlobSidecar, BlockContents, BlsSignature, CommitteeIndex,
     DataColumnSidecar, DepositData, Eth1Data, FixedBytes, ForkName, Root, SignedAggregateAndProof,
-    SignedBeaconBlock, SingleAttestation, SszExt,
+    SingleAttestation, SszExt,
 };
 
 const JSON: &str = "application/json";
@@ -155,9 +155,7 @@ async fn a_block_is_taken_in_the_form_of_its_fork_only() {
 #[tokio::test]
 async fn how_much_is_validated_before_a_block_is_broadcast_is_passed_on() {
     let (fake, client, _stop) = Fake::start().await;
-    let block = SignedBeaconBlock::from(
-        contents(fake.spec, ForkName::Phase0).signed(BlsSignature::ZERO).signed_block,
-    );
+    let block = contents(fake.spec, ForkName::Phase0).signed(BlsSignature::ZERO).signed_block;
     let ssz = block.to_ssz(fake.spec.ctx(ForkName::Phase0));
     let publish = async |level: &str| {
         let path = format!("/eth/v2/beacon/blocks?broadcast_validation={level}");
