@@ -188,8 +188,8 @@ mod tests {
     }
 
     /// Calls to an engine at a port that nobody listens on, and the answers.
-    fn calls(engines: usize) -> (EngineCalls, mpsc::UnboundedReceiver<(EngineCallId, EngineReply)>) {
-        let (done, answers) = mpsc::unbounded_channel();
+    fn calls(engines: usize) -> (EngineCalls, mpsc::Receiver<(EngineCallId, EngineReply)>) {
+        let (done, answers) = mpsc::channel(4 * ORDERED_MAX);
         let rpc = execution::RpcConfig {
             url: "http://127.0.0.1:1".to_owned(),
             secret: None,
@@ -204,10 +204,15 @@ mod tests {
             let engines = (0..engines).map(|_| execution::Engine::new(rpc.clone())).collect();
             Arc::new(Engines::new(engines, config))
         });
-        (EngineCalls::new(engines, move |id, reply| drop(done.send((id, reply)))), answers)
+        (
+            EngineCalls::new(engines, move |id, reply| {
+                done.try_send((id, reply)).expect("more answers than calls")
+            }),
+            answers,
+        )
     }
 
-    async fn next(answers: &mut mpsc::UnboundedReceiver<(EngineCallId, EngineReply)>) -> (u64, String) {
+    async fn next(answers: &mut mpsc::Receiver<(EngineCallId, EngineReply)>) -> (u64, String) {
         let answer = tokio::time::timeout(Duration::from_secs(20), answers.recv()).await.unwrap();
         match answer.unwrap() {
             (EngineCallId(id), EngineReply::Failed(failure)) => (id, failure.to_string()),
