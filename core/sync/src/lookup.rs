@@ -1,6 +1,6 @@
 //! Lookup: blocks that are wanted by root, and their ancestors up to one that we have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use types::{Root, SignedBeaconBlock, Time};
@@ -10,6 +10,9 @@ use crate::traffic::{ImportId, PeerId};
 
 /// Lookups open at once. A further one is dropped: its block comes again by gossip or range sync.
 const LOOKUPS_MAX: usize = 64;
+/// Roots off the finalized chain that are remembered. When full, the oldest is forgotten, and would be climbed from
+/// again.
+const ASTRAY_MAX: usize = 256;
 /// Ancestors that a lookup climbs; a longer gap is range sync's.
 const DEPTH_MAX: usize = 64;
 /// Peers asked before a lookup is dropped.
@@ -58,13 +61,16 @@ impl Lookup {
 #[derive(Debug, Default)]
 pub struct Lookups {
     map: BTreeMap<Root, Lookup>,
+    /// Roots of blocks that do not descend from the finalized one, oldest first: votes for them may go on for long.
+    astray: VecDeque<Root>,
 }
 
 impl Lookups {
     /// Begins a lookup, unless it is under way or there are too many.
     pub fn want(&mut self, root: Root, hint: Option<PeerId>) {
         let under_way = self.map.values().any(|lookup| lookup.missing == root);
-        if under_way || self.map.contains_key(&root) || self.map.len() >= LOOKUPS_MAX {
+        let is_known = under_way || self.map.contains_key(&root) || self.astray.contains(&root);
+        if is_known || self.map.len() >= LOOKUPS_MAX {
             return;
         }
         let lookup = Lookup {
@@ -99,6 +105,15 @@ impl Lookups {
         let lacks = |lookup: &&Lookup| lookup.stage == Stage::Gathering;
         let pauses = self.map.values().filter(lacks).map(|lookup| lookup.data.pause_until);
         pauses.filter(|until| *until > now).min()
+    }
+
+    /// Ends a lookup whose blocks do not descend from the finalized one, and remembers the root that was wanted.
+    pub fn give_up(&mut self, root: &Root) {
+        self.map.remove(root);
+        if self.astray.len() >= ASTRAY_MAX {
+            self.astray.pop_front();
+        }
+        self.astray.push_back(*root);
     }
 
     /// Ends a lookup.

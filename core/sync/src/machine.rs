@@ -272,7 +272,13 @@ impl Sync {
     fn lookup_decided(&mut self, now: Time, root: Root, outcome: ImportOutcome) {
         match outcome {
             ImportOutcome::UnknownParent => {
+                let finalized = self.chain.finalized_epoch.start_slot(self.spec);
                 let Some(lookup) = self.lookups.get_mut(&root) else { return };
+                let is_past = |(_, block): &(_, Arc<SignedBeaconBlock>)| block.message.slot <= finalized;
+                if lookup.blocks.last().is_some_and(is_past) {
+                    // The chain would know it, if it were on the finalized chain.
+                    return self.lookups.give_up(&root);
+                }
                 if let Some((peer, oldest)) = lookup.blocks.last() {
                     // Whoever has a block has its parent.
                     lookup.hint = Some(*peer);

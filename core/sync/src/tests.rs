@@ -29,6 +29,7 @@ struct World {
     peers: BTreeMap<PeerId, Manner>,
     known: BTreeSet<Root>,
     head: Slot,
+    finalized: Epoch,
     charged: Vec<(PeerId, Offence)>,
     served: BTreeMap<PeerId, usize>,
     /// Requests on their way to the peers.
@@ -65,6 +66,7 @@ impl World {
             peers: BTreeMap::new(),
             known: BTreeSet::from([Root::ZERO]),
             head: Slot(0),
+            finalized: Epoch(0),
             charged: Vec::new(),
             served: BTreeMap::new(),
             asked: VecDeque::new(),
@@ -163,7 +165,8 @@ impl World {
             None => Root::ZERO,
         };
         let current_slot = self.last().message.slot;
-        let chain = ChainStatus { head_slot: self.head, head_root, finalized_epoch: Epoch(0), current_slot };
+        let chain =
+            ChainStatus { head_slot: self.head, head_root, finalized_epoch: self.finalized, current_slot };
         self.input(Input::Chain(chain));
         self.input(Input::Decided(id, outcome));
     }
@@ -244,6 +247,24 @@ fn a_lookup_climbs_to_a_known_ancestor() {
     world.input(Input::Want(last.message.parent_root, Some(PeerId(0))));
     world.pump();
     assert!(world.known.contains(&last.message.parent_root));
+}
+
+#[test]
+fn a_lookup_that_meets_a_block_from_before_finality_ends_for_good() {
+    let mut world = World::new(20, &[Honest]);
+    // Another chain than the one of which epoch 1 is final, so that none of it is known.
+    world.known.clear();
+    world.finalized = Epoch(1);
+    world.connect_all();
+    world.pump();
+    let wanted = world.last().message.parent_root;
+    world.served.clear();
+    world.input(Input::Want(wanted, None));
+    world.pump();
+    // Slots 19 down to 8, without the empty slot 14.
+    assert_eq!(world.served.values().sum::<usize>(), 11);
+    world.input(Input::Want(wanted, None));
+    assert!(world.asked.is_empty());
 }
 
 #[test]
