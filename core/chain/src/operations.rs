@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
-use types::{BeaconState, Slot, SyncCommitteeContribution};
+use types::{BeaconState, ForkName, Slot, SyncCommitteeContribution};
 
 use crate::chain::Chain;
 use crate::gossip::{
-    Checked, validate_attester_slashing_gossip, validate_bls_to_execution_change_gossip,
-    validate_proposer_slashing_gossip, validate_sync_committee_contribution_and_proof_gossip,
-    validate_sync_committee_message_gossip, validate_voluntary_exit_gossip,
+    Checked, compute_sync_committee_period, validate_attester_slashing_gossip,
+    validate_bls_to_execution_change_gossip, validate_proposer_slashing_gossip,
+    validate_sync_committee_contribution_and_proof_gossip, validate_sync_committee_message_gossip,
+    validate_voluntary_exit_gossip,
 };
 use crate::incoming::{Facts, Incoming};
 use crate::{Event, GossipMessage, Output, Verdict};
+
+/// The reason for ignoring votes of a committee that the head's state does not know.
+const COMMITTEE_NOT_KNOWN: &str = "the head is too far behind to know the sync committee";
 
 impl Chain {
     /// Puts such a message to the rules.
@@ -39,6 +43,16 @@ impl Chain {
                 validate_bls_to_execution_change_gossip(seen, state, change, now)
                     .map(|c| as_facts(c, Facts::BlsChange))
             }
+            GossipMessage::SyncCommitteeMessage { message, .. }
+                if !self.knows_sync_committee(message.slot) =>
+            {
+                Err(Verdict::ignore(COMMITTEE_NOT_KNOWN))
+            }
+            GossipMessage::Contribution(signed)
+                if !self.knows_sync_committee(signed.message.contribution.slot) =>
+            {
+                Err(Verdict::ignore(COMMITTEE_NOT_KNOWN))
+            }
             GossipMessage::SyncCommitteeMessage { subnet, message } => {
                 let state = self.state_for_sync_committee(message.slot);
                 validate_sync_committee_message_gossip(seen, state, message, now, *subnet)
@@ -62,6 +76,14 @@ impl Chain {
     /// The head's state as near to a slot as it is at hand: the committee changes with the period.
     pub(crate) fn state_for_sync_committee(&self, slot: Slot) -> &BeaconState {
         self.head.advanced.as_ref().filter(|state| state.slot <= slot).unwrap_or(&self.head.state)
+    }
+
+    /// True where the state at hand tells who votes in a slot. A head that is far behind, in an earlier period or before
+    /// Altair, does not; that is no fault of whoever votes.
+    fn knows_sync_committee(&self, slot: Slot) -> bool {
+        let state = self.state_for_sync_committee(slot);
+        let period = |slot: Slot| compute_sync_committee_period(self.spec, (slot + 1).epoch(self.spec));
+        state.fork_name() >= ForkName::Altair && period(state.slot) == period(slot)
     }
 
     /// Takes such a message in, since its signatures are valid.
