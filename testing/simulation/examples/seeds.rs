@@ -1,5 +1,6 @@
 //! Runs seeds of a named scenario, for a quick look without the binary: `seeds NAME FIRST LAST [trace]`, where NAME is
-//! `baseline`, `crash`, `partition`, `swarm`, `forks` (all of them, two epochs apart) `boundaries` (one apart), `engines` or `withheld`. With `trace` the first seed alone is run and its trace printed.
+//! `baseline`, `crash`, `partition`, `swarm`, `forks` (all of them, two epochs apart) `boundaries` (one apart), `engines`,
+//! `withheld` or `storm` (drawn with forks). With `trace` the first seed alone is run and its trace printed.
 
 use simulation::{Report, Scenario, run_seed, run_seeds, trace_seed};
 
@@ -13,6 +14,7 @@ fn main() {
         "swarm" => Scenario::drawn(seed),
         "forks" => Scenario::all_forks(2).expect("forks in their order"),
         "boundaries" => Scenario::all_forks(1).expect("forks in their order"),
+        "storm" => Scenario::drawn_with_forks(seed),
         "engines" => Scenario::engines_crash().expect("forks in their order"),
         "withheld" => Scenario::withheld_columns().expect("forks in their order"),
         _ => Scenario::baseline(),

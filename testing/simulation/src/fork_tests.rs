@@ -2,7 +2,9 @@
 
 use mock_engine::Lie;
 
-use crate::{Data, Demands, Engines, Faults, Links, Report, Scenario, SignatureMode, World, run_seed, run_seed_twice};
+use crate::{
+    Data, Demands, Engines, Faults, Links, Report, Scenario, SignatureMode, World, run_seed, run_seed_twice,
+};
 
 /// Every fork an epoch after the one before, in four nodes.
 fn boundaries() -> Scenario {

@@ -93,7 +93,8 @@ pub struct Engines {
 pub struct Data {
     /// Blobs in each block, since Deneb.
     pub blobs: usize,
-    /// Nodes that keep all columns, since Fulu: those with the lowest numbers.
+    /// Nodes that keep all columns, since Fulu: those with the lowest numbers. Where all of them are down at once, most
+    /// columns of that time are nowhere, and they never get past it.
     pub supernodes: usize,
     /// Blobs that all engines have in their pools before the block comes, in percent.
     pub public_percent: u64,
@@ -230,7 +231,7 @@ impl Scenario {
             },
             signatures: SignatureMode::Real,
             engines: Engines { latency_ms: (5, 60), crashes: 0, downtime_ms: (1_000, 12_000), syncing_ms: 0 },
-            data: Data { blobs: 0, supernodes: 1, public_percent: 50, withholding: 0 },
+            data: Data { blobs: 0, supernodes: 2, public_percent: 50, withholding: 0 },
             deposits: Deposits::default(),
             demands: Demands { finalized: Some(5), ..Demands::default() },
         }
@@ -317,6 +318,37 @@ impl Scenario {
                 loss_bps: if rng.random_bool(0.5) { rng.random_range(0..=2_500) } else { 0 },
             },
             demands: Demands { finalized: Some(end_epoch + 1), ..Demands::default() },
+            ..base
+        }
+    }
+
+    /// As [`Scenario::drawn`], with a drawn schedule of forks, engines that fail, and blobs.
+    pub fn drawn_with_forks(seed: u64) -> Self {
+        let base = Self::drawn(seed);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(8);
+        let end_epoch = base.faults.end_epoch;
+        let last = ForkName::ALL[rng.random_range(2..ForkName::ALL.len())];
+        let mut begins: Vec<u64> =
+            (0..ForkName::ALL.len()).map(|_| rng.random_range(0..=end_epoch)).collect();
+        begins.sort_unstable();
+        let scheduled = ForkName::ALL.into_iter().zip(begins).skip(1).filter(|(fork, _)| *fork <= last);
+        let forks = scheduled.map(|(fork, epoch)| (fork, Epoch(epoch))).collect();
+        Self {
+            spec: spec_with_forks(&forks).expect("the epochs were sorted"),
+            engines: Engines {
+                latency_ms: (1, rng.random_range(1..=800)),
+                crashes: rng.random_range(0..=base.nodes),
+                downtime_ms: (500, rng.random_range(1_000..=base.epoch_ms())),
+                syncing_ms: rng.random_range(0..=20_000),
+            },
+            data: Data {
+                // Halves that cannot reach each other have columns that the other half's supernodes never get.
+                blobs: if base.faults.partition_epochs.is_some() { 0 } else { rng.random_range(0..=3) },
+                supernodes: base.faults.crashes + 1,
+                public_percent: rng.random_range(0..=100),
+                withholding: 0,
+            },
             ..base
         }
     }

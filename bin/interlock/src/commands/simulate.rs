@@ -95,7 +95,7 @@ Examples:
     interlock simulate --seeds 0..4 --latency-ms 50..400 --loss 1% --crashes 1 --check-determinism
 
   Through every fork, with latency and one crash:
-    interlock simulate --nodes 6 --epochs 16 --seeds 0..10 --latency-ms 30..250 --crashes 1 --downtime-ms 1000..20000 \
+    interlock simulate --nodes 6 --epochs 17 --seeds 0..10 --latency-ms 30..250 --crashes 1 --downtime-ms 1000..20000 \
       --fork altair=2,bellatrix=4,capella=6,deneb=8,electra=10,fulu=12 --blobs 2 --strict --participation 80
 
   A node that withholds its columns:

@@ -38,8 +38,9 @@ pub struct SimulatedForks {
     /// Blobs in each block, since Deneb.
     #[arg(long, default_value_t = 0, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(0..=9))]
     blobs: u64,
-    /// Nodes that keep all data columns, since Fulu; the others keep what their number gives them.
-    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    /// Nodes that keep all data columns, since Fulu; the others keep what their number gives them. Where all of them are
+    /// down at once, the columns of that time are lost, and they never get past it.
+    #[arg(long, default_value_t = 2, value_name = "COUNT")]
     supernodes: usize,
     /// Blobs that all engines have before the block comes, in percent.
     #[arg(long, default_value_t = 50, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(0..=100))]
