@@ -156,6 +156,7 @@ impl Chain {
         }
         self.slot = slot;
         self.work.told.slot_began();
+        self.work.payloads.slot_began(self.now);
         self.published.is_stale = true;
         self.published.is_fork_choice_stale = true;
         self.prune_by_time();

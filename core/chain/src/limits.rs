@@ -88,7 +88,7 @@ pub const UNCHECKED_MERGES_MAX: usize = 16;
 
 /// How often the engine is asked about the payload of a block before the block is dropped; sync finds it again. With the
 /// waits between, that is about a minute.
-pub const ENGINE_TRIES_MAX: u32 = 16;
+pub const ENGINE_TRIES_MAX: u32 = 20;
 
 /// The same for blocks of sync, which tries again by itself.
 pub const ENGINE_TRIES_OF_SEGMENT_MAX: u32 = 3;

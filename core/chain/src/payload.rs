@@ -141,6 +141,14 @@ impl Payloads {
         self.checks.values().filter_map(|check| check.again.as_ref().map(|(at, _)| *at)).min()
     }
 
+    /// A slot has begun, and the engine is told of the head: what waits for it is asked before that, so that an engine
+    /// that is back hears first of the blocks that it missed.
+    pub fn slot_began(&mut self, now: Time) {
+        for (at, _) in self.checks.values_mut().filter_map(|check| check.again.as_mut()) {
+            *at = now.min(*at);
+        }
+    }
+
     /// Forgets a block whose import ended. An answer that comes later is about a block of fork choice, or of none.
     pub fn forget(&mut self, root: &Root) {
         self.checks.remove(root);

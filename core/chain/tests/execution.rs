@@ -199,7 +199,7 @@ fn an_engine_that_stays_away_is_asked_a_bounded_number_of_times() {
     node.engine.mood = Mood::Down;
     hear(&mut node, &blocks[0]);
     run_to(&mut node, 60);
-    assert_eq!(node.engine.asked["new_payload"], 16);
+    assert_eq!(node.engine.asked["new_payload"], 20);
     assert_eq!(node.faults, Vec::<String>::new());
     // Blocks of sync fail sooner, since sync tries again by itself.
     assert_eq!(node.segment(at(60, 0), blocks.clone()), None);

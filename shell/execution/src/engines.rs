@@ -11,7 +11,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use engine::{EngineFailure, EngineReply, EngineRequest, ForkchoiceState, PayloadId};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 use types::ForkName;
 
@@ -41,6 +41,8 @@ pub struct Engines {
     shared: Mutex<Shared>,
     /// Fork choices and payloads go out one after the other, in the order in which they came.
     turn: Semaphore,
+    /// An engine that was offline has answered.
+    is_back: Notify,
 }
 
 /// Never held across a wait.
@@ -60,7 +62,7 @@ impl Engines {
         let health = vec![Health::new(config.backoff, Instant::now()); engines.len()];
         let shared =
             Shared { health, forkchoice: None, heard: vec![None; engines.len()], payloads: Vec::new() };
-        Self { config, engines, shared: Mutex::new(shared), turn: Semaphore::new(1) }
+        Self { config, engines, shared: Mutex::new(shared), turn: Semaphore::new(1), is_back: Notify::new() }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -83,6 +85,7 @@ impl Engines {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,
                 () = sleep_until(next) => {}
+                () = self.is_back.notified() => {}
             }
         }
     }
@@ -193,7 +196,12 @@ impl Engines {
         let mut last = None;
         for index in self.order(request) {
             match self.ask(index, request).await {
-                Ok(reply) => return reply,
+                Ok(reply) => {
+                    if self.shared().health[index].answered(Instant::now()) {
+                        self.is_back.notify_one();
+                    }
+                    return reply;
+                }
                 Err(error) => {
                     if let Some(state) = state_after(&error) {
                         self.note(index, state, Some(&error));

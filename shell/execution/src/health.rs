@@ -74,6 +74,16 @@ impl Health {
         self.next_check
     }
 
+    /// Takes in that a call was answered. True where that is news of an engine that was offline: it is to be looked at
+    /// now, since it may have become another one.
+    pub(crate) fn answered(&mut self, now: Instant) -> bool {
+        let is_back = self.state == EngineState::Offline && self.next_check > now;
+        if is_back {
+            self.next_check = now;
+        }
+        is_back
+    }
+
     /// Takes in what a look, or a call, has shown. The state before, where it was another: the one time to say so.
     pub(crate) fn note(&mut self, now: Instant, state: EngineState) -> Option<EngineState> {
         if state.is_usable() {
@@ -124,6 +134,20 @@ mod tests {
         assert_eq!((health.next_check() - now).as_secs(), 12);
         health.note(now, EngineState::Offline);
         assert_eq!((health.next_check() - now).as_secs(), 1);
+    }
+
+    #[test]
+    fn an_answer_of_an_offline_engine_has_it_looked_at_at_once() {
+        let now = Instant::now();
+        let mut health = Health::new(Backoff::default(), now);
+        health.note(now, EngineState::Online);
+        assert!(!health.answered(now));
+        for _ in 0..9 {
+            health.note(now, EngineState::Offline);
+        }
+        assert!(health.answered(now));
+        assert_eq!((health.next_check(), health.state()), (now, EngineState::Offline));
+        assert!(!health.answered(now), "it is due already");
     }
 
     #[test]
