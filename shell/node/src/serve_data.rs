@@ -160,3 +160,103 @@ pub fn read(view: &View, loads: &Loads, place: &Place) -> Result<Option<Vec<u8>>
         None => loads.sidecar(&place.root, place.index),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::World;
+    use storage::{Batch, Op};
+    use types::Spec;
+
+    /// A chain with blocks in slots 1, 2, 9 and 10, shown as one of Deneb whose second epoch is Fulu's, and what is
+    /// stored of its data.
+    fn world() -> (World, View, Vec<Root>) {
+        let mut world = World::new();
+        let roots = world.grow([1, 2, 9, 10]);
+        world.flush();
+        let held = [(0, 1, 0), (0, 1, 1), (1, 2, 0), (2, 9, 3), (2, 9, 5), (3, 10, 3), (3, 10, 9)];
+        let put = |(block, slot, index): (usize, u64, u64)| Op::PutSidecar {
+            root: roots[block].0,
+            slot,
+            index,
+            ssz: vec![slot as u8, index as u8],
+        };
+        let seq = world.loads.database.last_seq().unwrap() + 1;
+        let ops = held.into_iter().map(put).collect();
+        world.loads.database.apply(&[Batch { seq, ops }]).unwrap();
+        let text = "PRESET_BASE: 'minimal'\nALTAIR_FORK_EPOCH: 0\nBELLATRIX_FORK_EPOCH: 0\n\
+            CAPELLA_FORK_EPOCH: 0\nDENEB_FORK_EPOCH: 0\nELECTRA_FORK_EPOCH: 1\nFULU_FORK_EPOCH: 1\n\
+            MIN_EPOCHS_FOR_BLOB_SIDECARS_REQUESTS: 2\nMIN_EPOCHS_FOR_DATA_COLUMN_SIDECARS_REQUESTS: 3\n";
+        let mut view = (*world.view()).clone();
+        view.spec = Spec::from_yaml(text, None).unwrap();
+        (world, view, roots)
+    }
+
+    /// Places of what a request gets, with blocks by their slots.
+    fn found(world: &World, view: &View, since: u64, asked: Asked) -> Result<Vec<(u64, u64)>, u8> {
+        let places = places(view, &world.loads, Slot(since), asked).map_err(|(code, _)| code)?;
+        for place in &places {
+            let ssz = read(view, &world.loads, place).unwrap().unwrap();
+            assert_eq!(ssz, [place.slot.0 as u8, place.index as u8]);
+        }
+        Ok(places.iter().map(|place| (place.slot.0, place.index)).collect())
+    }
+
+    #[test]
+    fn a_range_gives_what_is_kept_of_the_canonical_blocks_of_its_kind() {
+        let (world, view, _) = world();
+        let blobs = |start, end| found(&world, &view, 0, Asked::BlobsByRange(Slot(start), Slot(end)));
+        assert_eq!(blobs(0, 20), Ok(vec![(1, 0), (1, 1), (2, 0)]));
+        assert_eq!(blobs(2, 3), Ok(vec![(2, 0)]));
+        assert_eq!(blobs(9, 20), Ok(vec![]), "blocks of Fulu have no blob sidecars");
+        let columns = |start, end, columns: &[u64]| {
+            found(&world, &view, 0, Asked::ColumnsByRange(Slot(start), Slot(end), columns.to_vec()))
+        };
+        assert_eq!(columns(0, 20, &[9, 3, 4, 3]), Ok(vec![(9, 3), (10, 3), (10, 9)]));
+        assert_eq!(columns(9, 10, &[5]), Ok(vec![(9, 5)]));
+        assert_eq!(columns(1, 8, &[0, 1]), Ok(vec![]));
+    }
+
+    #[test]
+    fn by_root_a_peer_gets_what_is_kept_of_blocks_of_its_kind() {
+        let (world, view, roots) = world();
+        let other = Root::from([9; 32]);
+        let blobs = Asked::BlobsByRoot(vec![(roots[1], 0), (other, 0), (roots[2], 3), (roots[0], 1)]);
+        assert_eq!(found(&world, &view, 0, blobs), Ok(vec![(2, 0), (1, 1)]));
+        let columns = Asked::ColumnsByRoot(vec![(roots[3], vec![9]), (roots[0], vec![0]), (other, vec![1])]);
+        assert_eq!(found(&world, &view, 0, columns), Ok(vec![(10, 9)]));
+        // What is asked for and not kept is left out when it is read.
+        let place = Place { root: roots[3], slot: Slot(10), index: 77 };
+        assert_eq!(read(&view, &world.loads, &place), Ok(None));
+    }
+
+    #[test]
+    fn what_is_too_old_or_was_never_kept_is_unavailable() {
+        let (world, mut view, roots) = world();
+        let blobs = |view: &View, end| found(&world, view, 0, Asked::BlobsByRange(Slot(1), Slot(end)));
+        let columns = |view: &View, since, start| {
+            found(&world, view, since, Asked::ColumnsByRange(Slot(start), Slot(11), vec![3]))
+        };
+        assert_eq!(columns(&view, 10, 9), Err(code::RESOURCE_UNAVAILABLE));
+        assert_eq!(columns(&view, 10, 10), Ok(vec![(10, 3)]));
+        assert_eq!(columns(&view, 8, 1), Ok(vec![(9, 3), (10, 3)]), "before Fulu there was nothing to keep");
+        view.current_slot = Slot(4 * 8);
+        assert_eq!(blobs(&view, 16), Err(code::RESOURCE_UNAVAILABLE));
+        assert_eq!(blobs(&view, 17), Ok(vec![]));
+        assert_eq!(found(&world, &view, 0, Asked::BlobsByRoot(vec![(roots[0], 0)])), Ok(vec![]));
+        assert_eq!(columns(&view, 0, 1), Ok(vec![(9, 3), (10, 3)]));
+        view.current_slot = Slot(5 * 8);
+        assert_eq!(columns(&view, 0, 1), Err(code::RESOURCE_UNAVAILABLE));
+    }
+
+    #[test]
+    fn a_block_is_never_cut_to_keep_a_limit() {
+        let block = |slot: u64, count: u64| -> Vec<Place> {
+            (0..count).map(|index| Place { root: Root::ZERO, slot: Slot(slot), index }).collect()
+        };
+        let all = vec![block(1, 3), block(2, 0), block(3, 3), block(4, 3)];
+        assert_eq!(whole_blocks(all.clone(), 8).len(), 6);
+        assert_eq!(whole_blocks(all.clone(), 9).len(), 9);
+        assert_eq!(whole_blocks(all, 2).len(), 0);
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chain::{GenesisInfo, View};
+use data_availability::ColumnIndex;
 use data_availability::columns::compute_subnet_for_data_column_sidecar;
 use execution::Engines;
 use network::{Announcement, ForkSchedule, Subnet, Subscriptions, TOPICS_AHEAD_EPOCHS, Topic, topics_at};
@@ -50,12 +51,13 @@ impl EverySlot {
         let mut topics = BTreeSet::new();
         let mut announced = None;
         let mut earliest = None;
+        let mut without_peer = BTreeSet::new();
         loop {
             let slot = clock::slot_at(self.spec, self.genesis.time, clock::now());
             self.subscribe(slot, &mut topics);
             self.announce(slot, &mut announced);
             self.tell_earliest(&mut earliest);
-            self.look_for_columns(slot);
+            self.look_for_columns(slot, &mut without_peer);
             if clock::now() < self.genesis.time {
                 self.wait_for_genesis().await;
                 continue;
@@ -131,7 +133,7 @@ impl EverySlot {
     }
 
     /// Looks for peers of columns that we sample and nobody has, once they are needed.
-    fn look_for_columns(&self, slot: Slot) {
+    fn look_for_columns(&self, slot: Slot, told: &mut BTreeSet<ColumnIndex>) {
         let epoch = slot.epoch(self.spec);
         let begins = self.spec.fork_epoch(ForkName::Fulu);
         if begins > epoch.saturating_add(TOPICS_AHEAD_EPOCHS) {
@@ -143,12 +145,15 @@ impl EverySlot {
         for subnet in subnets {
             self.outbox.send(ToNetwork::Discover(Subnet::DataColumn(subnet)));
         }
-        if !missing.is_empty() && begins <= epoch {
-            tracing::warn!(
-                columns = missing.len(),
-                first = missing.first(),
-                "no peer has columns that we sample"
-            );
+        // Once for each change: it may last.
+        if begins <= epoch && clock::now() >= self.genesis.time && missing != *told {
+            match missing.first() {
+                Some(first) => {
+                    tracing::warn!(columns = missing.len(), first, "no peer has columns that we sample")
+                }
+                None => tracing::info!("every column that we sample has a peer"),
+            }
+            *told = missing;
         }
     }
 
