@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(last(&book, &[1, 2, 3]), [true, false, false]);
         assert_eq!(last(&book, &[2, 3, 9]), [false; 3]);
         book.get_mut(&peers[2]).unwrap().leaving = Some(now);
-        assert_eq!(last(&book, &[3]), [false, true, true], "who leaves is not counted on");
+        assert_eq!(last(&book, &[3]), [false, true, false], "who leaves is not counted on");
     }
 
     #[test]
