@@ -69,6 +69,8 @@ pub struct ExecutionEngines {
 impl ExecutionChoice {
     /// Reads secrets and starts mocks.
     pub async fn start(&self, network: &NetworkFolder, data_dir: &Path) -> anyhow::Result<ExecutionEngines> {
+        // Before a secret is written: a wrong line leaves nothing behind.
+        self.execution.iter().filter(|url| *url != MOCK).try_for_each(|url| check_url(url))?;
         let secrets = self.secrets(data_dir)?;
         let (mut endpoints, mut mocks) = (Vec::new(), Vec::new());
         for (place, url) in self.execution.iter().enumerate() {
@@ -82,7 +84,7 @@ impl ExecutionChoice {
                 }
                 url => {
                     let secret = secrets.get(place).or(secrets.first()).context("no JWT secret")?.clone();
-                    (check_url(url)?, secret)
+                    (url.to_owned(), secret)
                 }
             };
             endpoints.push(RpcConfig { url, secret: Some(secret), timeout_ms_max: None });
@@ -147,7 +149,7 @@ impl ExecutionChoice {
 }
 
 /// Refuses what no engine can have for its address.
-fn check_url(url: &str) -> anyhow::Result<String> {
+fn check_url(url: &str) -> anyhow::Result<()> {
     if url.starts_with("https://") {
         bail!(
             "--execution {url}: TLS is not built in; the Engine API is for engines on this machine or near it (http://)"
@@ -158,7 +160,7 @@ fn check_url(url: &str) -> anyhow::Result<String> {
         !rest.is_empty() && !rest.starts_with('/'),
         "--execution {url}: expected a URL as http://127.0.0.1:8551, or \"mock\""
     );
-    Ok(url.to_owned())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -183,7 +185,7 @@ mod tests {
             assert!(error.contains(url) && error.contains("http://127.0.0.1:8551"), "{error}");
         }
         assert!(check_url("https://host").unwrap_err().to_string().contains("TLS"));
-        assert_eq!(check_url("http://engine:8551").unwrap(), "http://engine:8551");
+        check_url("http://engine:8551").unwrap();
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub enum EngineError {
         status: u16,
     },
     /// The engine is of another chain.
-    #[error("is of chain {found}, but this network's is {expected}")]
+    #[error("is of chain {found}, but this network's is {expected} (DEPOSIT_CHAIN_ID)")]
     WrongChain {
         /// The chain id that it names.
         found: u64,
