@@ -73,7 +73,7 @@ pub struct Run {
     /// The mixes to run, by their letters, for example a,c.
     #[arg(long, value_name = "MIXES", value_delimiter = ',', conflicts_with = "quick")]
     only: Vec<Mix>,
-    /// The short form for continuous integration: mixes c and d with slots of 2 seconds.
+    /// The short form for continuous integration: mixes f and g with slots of 2 seconds.
     #[arg(long)]
     quick: bool,
     /// Milliseconds a slot, whole seconds only [default: 3000, with --quick 2000].
@@ -126,7 +126,7 @@ impl Run {
         let slot_ms = self.slot_ms.unwrap_or(if self.quick { 2000 } else { 3000 });
         ensure!(slot_ms > 0 && slot_ms.is_multiple_of(1000), "Lodestar knows slots of whole seconds only");
         let mixes = if self.quick {
-            vec![Mix::Halves, Mix::LodestarValidates]
+            vec![Mix::HalvesThroughForks, Mix::LodestarValidatesThroughForks]
         } else if self.only.is_empty() {
             Mix::ALL.to_vec()
         } else {
