@@ -7,7 +7,7 @@ use std::sync::Arc;
 use execution::RpcConfig;
 use types::{BeaconState, ExecutionAddress, Settings, Spec};
 
-use crate::NodeError;
+use crate::{Misbehaviour, NodeError};
 
 /// What a beacon node needs to run.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct BeaconConfig {
     pub fee_recipient: ExecutionAddress,
     /// Keep the data columns of all custody groups, not only the node's own.
     pub supernode: bool,
+    /// What the node does wrong on purpose, for drills; an honest node does nothing of the kind.
+    pub misbehaviour: Option<Misbehaviour>,
 }
 
 impl BeaconConfig {
@@ -64,6 +66,7 @@ impl BeaconConfig {
             execution: Vec::new(),
             fee_recipient: ExecutionAddress::ZERO,
             supernode: false,
+            misbehaviour: None,
         }
     }
 }

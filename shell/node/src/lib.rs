@@ -34,6 +34,7 @@ mod identity;
 mod loads;
 mod lookup;
 mod mailbox;
+mod misbehaviour;
 mod network_config;
 mod node;
 mod outbox;
@@ -53,4 +54,5 @@ mod workers;
 
 pub use config::{BeaconConfig, NetworkFolder};
 pub use error::NodeError;
+pub use misbehaviour::Misbehaviour;
 pub use node::{BeaconNode, RunningNode};

@@ -28,6 +28,7 @@ use crate::eth1::Eth1Task;
 use crate::fingerprint::config_fingerprint;
 use crate::loads::{Loads, Reader};
 use crate::mailbox::{Answer, GOSSIP_MAX, Inbox, Mailbox, URGENT_MAX, Urgent, mailbox};
+use crate::misbehaviour::Withholding;
 use crate::network_config::network_config;
 use crate::outbox::{self, Outbox};
 use crate::peers::Peers;
@@ -76,6 +77,7 @@ struct Parts {
     subnets: Arc<Subnets>,
     custody: Custody,
     columns_since: Slot,
+    withholding: Option<Arc<Withholding>>,
     outbox: Outbox,
     mailbox: Mailbox,
     events: broadcast::Sender<api::Event>,
@@ -90,12 +92,13 @@ impl BeaconNode {
         let database = open_database(&config)?;
         let loads = Arc::new(Loads::new(spec, database.clone(), config.network.genesis.clone()));
         check_genesis_block(&loads)?;
-        // The first block with blobs should not wait for the trusted setup, which takes seconds on a busy machine.
-        let setup = tokio::task::spawn_blocking(move || {
+        // The first block with blobs should not wait for the trusted setup, which takes seconds on a busy machine; nor
+        // should the start. Where it fails, the first job that needs it fails too, and says so.
+        drop(tokio::task::spawn_blocking(move || {
             if spec.fork_epoch(ForkName::Deneb) != FAR_FUTURE_EPOCH {
                 load_trusted_setup();
             }
-        });
+        }));
         let key = load_or_create_key(&config.data_dir.join("node_key"))?;
         let custody = Custody::new(spec, &key.node_id(), config.supernode);
         let now = clock::slot_at(spec, loads.genesis_time(), clock::now());
@@ -110,7 +113,6 @@ impl BeaconNode {
         let (chain, loads) = tokio::task::spawn_blocking(move || start_chain(loads, wishes))
             .await
             .map_err(|error| NodeError::Broken(format!("the start failed: {error}")))??;
-        setup.await.map_err(|error| NodeError::Broken(format!("the trusted setup failed: {error}")))?;
         let view = chain.view().clone();
 
         // The registry is where an exporter of metrics would look; nothing reads it yet.
@@ -122,8 +124,9 @@ impl BeaconNode {
         let (seq, attnets, syncnets) = subnets.metadata();
         network.set_metadata(seq, attnets, syncnets).await;
 
+        let withholding = config.misbehaviour.as_ref().map(Withholding::new);
         let (mailbox, inbox) = mailbox(URGENT_MAX, GOSSIP_MAX);
-        let (outbox, commands) = Outbox::new();
+        let (outbox, commands) = Outbox::new(withholding.clone());
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let parts = Parts {
             spec,
@@ -134,6 +137,7 @@ impl BeaconNode {
             subnets,
             custody,
             columns_since,
+            withholding,
             outbox,
             mailbox,
             events,
@@ -290,7 +294,13 @@ impl Parts {
             peers: self.peers.clone(),
             published: self.published.clone(),
             loads: self.loads.clone(),
-            serve: Serve::new(self.loads.clone(), self.published.clone(), network, self.columns_since),
+            serve: Serve::new(
+                self.loads.clone(),
+                self.published.clone(),
+                network,
+                self.columns_since,
+                self.withholding.clone(),
+            ),
             schedule: self.schedule(),
         };
         let runtime = tokio::runtime::Handle::current();

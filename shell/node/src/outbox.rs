@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use types::{Slot, Spec};
 
 use crate::clock;
+use crate::misbehaviour::Withholding;
 use crate::wire_message::encode;
 use transition::misc::compute_fork_digest;
 
@@ -53,17 +54,23 @@ pub enum ToNetwork {
 pub struct Outbox {
     queue: mpsc::Sender<ToNetwork>,
     dropped: Arc<AtomicU64>,
+    withholding: Option<Arc<Withholding>>,
 }
 
 impl Outbox {
-    /// A queue, and its end for [`run`].
-    pub fn new() -> (Self, mpsc::Receiver<ToNetwork>) {
+    /// A queue, and its end for [`run`]. A node that misbehaves keeps some of what it should publish.
+    pub fn new(withholding: Option<Arc<Withholding>>) -> (Self, mpsc::Receiver<ToNetwork>) {
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
-        (Self { queue, dropped: Arc::default() }, commands)
+        (Self { queue, dropped: Arc::default(), withholding }, commands)
     }
 
     /// Queues a command; drops it where the queue is full.
     pub fn send(&self, command: ToNetwork) {
+        if let (Some(withholding), ToNetwork::Publish(message)) = (&self.withholding, &command)
+            && !withholding.publishes(message)
+        {
+            return;
+        }
         if self.queue.try_send(command).is_err() && !self.queue.is_closed() {
             let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
             if dropped.is_power_of_two() {

@@ -14,6 +14,7 @@ use types::{ForkName, Root, SignedBeaconBlock, Slot};
 use crate::asked::{self, Asked, Refusal};
 use crate::canonical;
 use crate::loads::Loads;
+use crate::misbehaviour::Withholding;
 use crate::published::Published;
 use crate::serve_data::{self, Place};
 use transition::misc::compute_fork_digest;
@@ -29,6 +30,7 @@ pub struct Serve {
     network: NetworkHandle,
     /// The first slot whose columns are all here, where the custody has grown.
     columns_since: Slot,
+    withholding: Option<Arc<Withholding>>,
     permits: Arc<Semaphore>,
 }
 
@@ -40,14 +42,16 @@ enum Wanted {
 }
 
 impl Serve {
-    /// Answers from these blocks; columns from this slot on.
+    /// Answers from these blocks; columns from this slot on. A node that misbehaves leaves some out.
     pub fn new(
         loads: Arc<Loads>,
         published: Arc<Published>,
         network: NetworkHandle,
         columns_since: Slot,
+        withholding: Option<Arc<Withholding>>,
     ) -> Self {
-        Self { loads, published, network, columns_since, permits: Arc::new(Semaphore::new(ANSWERS_MAX)) }
+        let permits = Arc::new(Semaphore::new(ANSWERS_MAX));
+        Self { loads, published, network, columns_since, withholding, permits }
     }
 
     /// Answers a request on a thread of the runtime that this is called in.
@@ -121,7 +125,10 @@ impl Serve {
     }
 
     fn send_data(&self, view: &View, id: InboundId, places: &[Place]) -> Result<(), RespondError> {
-        for place in places {
+        let serves = |place: &&Place| {
+            self.withholding.as_ref().is_none_or(|withholding| withholding.serves(&place.root, place.index))
+        };
+        for place in places.iter().filter(serves) {
             match serve_data::read(view, &self.loads, place) {
                 Ok(Some(ssz)) => {
                     self.network.respond_chunk_blocking(id, Some(digest(view, place.slot)), &ssz)?;

@@ -8,7 +8,6 @@ use anyhow::{Context, bail, ensure};
 use futures::future::join_all;
 use types::{ForkName, Root, Slot, Spec};
 
-use crate::plan::split_evenly;
 use crate::{
     DevnetPlan, Foreign, ForeignRole, ForeignSeat, NetworkFolder, NodePorts, NodeProbe, NodeStatus, Ports,
     ProcessPlan, Processes, interop_genesis,
@@ -80,7 +79,7 @@ impl Devnet {
         let genesis = interop_genesis(spec, plan.validators, genesis_time)?;
         let folder = NetworkFolder::write(&plan.dir.join("network"), spec, &genesis)?;
         let ports = plan.base_port.map_or_else(Ports::anywhere, Ports::from)?;
-        let shares = split_evenly(plan.validators, signers);
+        let shares = plan.shares(signers);
         let mut devnet = Self {
             spec,
             genesis_time,
@@ -145,6 +144,9 @@ impl Devnet {
             if index < self.plan.supernodes {
                 process = process.arg("--supernode");
             }
+            if let Some(drill) = self.plan.data_drill.as_ref().filter(|_| index + 1 == self.plan.nodes) {
+                process = process.option("--misbehave", drill.misbehaviour(self.spec));
+            }
             self.processes.start(process)?;
             let probe = NodeProbe::new(&name, &url(ports.http), self.spec);
             let kind = MemberKind::Ours;
@@ -157,6 +159,20 @@ impl Devnet {
             self.start_validator_client(index, &dir, share.clone())?;
         }
         Ok(())
+    }
+
+    /// Starts one more beacon node, without validators, and waits until it answers. Gives its place among the members.
+    pub async fn start_late_node(&mut self, name: &str) -> anyhow::Result<usize> {
+        let dir = self.plan.dir.join(name);
+        let ports = self.ports.node()?;
+        let beacon = format!("{name}/beacon");
+        let process = self.beacon_process(&beacon, &dir, ports);
+        self.processes.start(process)?;
+        let probe = NodeProbe::new(name, &url(ports.http), self.spec);
+        self.wait_ready(&probe, READY_DEADLINE).await?;
+        let (name, kind) = (name.to_owned(), MemberKind::Ours);
+        self.members.push(Member { name, kind, beacon, validator: None, signed_log: None, probe });
+        Ok(self.members.len() - 1)
     }
 
     fn beacon_process(&self, name: &str, dir: &Path, ports: NodePorts) -> ProcessPlan {

@@ -7,7 +7,8 @@
 //!                │ every quarter of a slot
 //!                ├── NodeProbe asks each node's Beacon API ──▶ NodeStatus ──▶ Progress (terminal or lines)
 //!                ├── Finality compares the roots of equal epochs, Participation is read from states
-//!                └── KillDrill kills a node with its validator client and judges how it comes back
+//!                ├── KillDrill kills a node with its validator client and judges how it comes back
+//!                └── DataDrill lets a node withhold columns, and judges what the others have of blocks and data
 //!        at the end: stop everything, judge all signed logs by the slashing conditions, Summary
 //! ```
 //!
@@ -15,6 +16,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod data_checks;
+mod data_drill;
 mod drill;
 mod finality;
 mod folder;
@@ -33,6 +36,7 @@ mod signed_log;
 mod slashable;
 mod summary;
 
+pub use data_drill::{DataDrill, DataDrillPlan, DataReport};
 pub use drill::{Drill, DrillPlan, KillDrill};
 pub use finality::{Conflict, Finality};
 pub use folder::NetworkFolder;

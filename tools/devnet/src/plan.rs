@@ -10,7 +10,7 @@ use anyhow::{bail, ensure};
 use types::constants::FAR_FUTURE_EPOCH;
 use types::{BlobParameters, Config, Epoch, ForkName, Settings, Spec};
 
-use crate::DrillPlan;
+use crate::{DataDrillPlan, DrillPlan};
 
 /// The shortest slot: an attestation is due after a third of it, and needs a block that was made, sent and imported
 /// before.
@@ -19,6 +19,8 @@ pub const SLOT_MS_MIN: u64 = 500;
 const PAYLOAD_SLOT_MS_MIN: u64 = 1000;
 /// More processes than this say more about the machine than about the network.
 const NODES_MAX: u64 = 64;
+/// The validators of a node that withholds columns: enough to propose several blocks, too few to hinder finality.
+const WITHHOLDER_PERCENT: u64 = 16;
 /// Interop keys are derived one by one, and every one signs in every epoch.
 const VALIDATORS_MAX: u64 = 1 << 16;
 
@@ -98,6 +100,8 @@ pub struct DevnetPlan {
     pub subscribe_all_subnets: bool,
     /// Nodes to kill during the run.
     pub drills: Option<DrillPlan>,
+    /// The drill of blobs and columns, whose last node withholds columns.
+    pub data_drill: Option<DataDrillPlan>,
     /// The forks that the network goes through, each with its epoch; a fork before one of them that is not named begins
     /// together with it.
     pub forks: BTreeMap<ForkName, Epoch>,
@@ -124,6 +128,7 @@ impl DevnetPlan {
             until_finalized: None,
             subscribe_all_subnets: false,
             drills: None,
+            data_drill: None,
             forks: BTreeMap::new(),
             blob_schedule: BTreeMap::new(),
             blobs: 0,
@@ -175,7 +180,41 @@ impl DevnetPlan {
         if let Some(drills) = &self.drills {
             ensure!(drills.count > 0, "a drill that kills no node drills nothing");
         }
+        self.check_data_drill(signers)
+    }
+
+    fn check_data_drill(&self, signers: u64) -> anyhow::Result<()> {
+        let Some(drill) = &self.data_drill else { return Ok(()) };
+        drill.check()?;
+        ensure!(
+            self.drills.is_none(),
+            "a network has one drill: no node is killed where columns are withheld"
+        );
+        ensure!(signers == self.nodes, "the drill of blobs and columns has no foreign clients");
+        ensure!(
+            self.supernodes > 0 && self.nodes > self.supernodes + 1,
+            "{} nodes, {} of them supernodes: the drill of blobs and columns needs a supernode, another one, and one that \
+             withholds columns",
+            self.nodes,
+            self.supernodes
+        );
+        ensure!(
+            self.blobs > 0 && self.fork_epoch("fulu") == 0,
+            "the drill of blobs and columns needs blobs, and Fulu from the start"
+        );
         Ok(())
+    }
+
+    /// The validators of each validator client, ours first: as many for each, but few for a node that withholds
+    /// columns, since what its validators vote for is lost.
+    pub(crate) fn shares(&self, signers: u64) -> Vec<std::ops::Range<u64>> {
+        if self.data_drill.is_none() {
+            return split_evenly(self.validators, signers);
+        }
+        let honest = self.validators - self.validators * WITHHOLDER_PERCENT / 100;
+        let mut shares = split_evenly(honest, signers - 1);
+        shares.push(honest..self.validators);
+        shares
     }
 
     fn check_forks(&self) -> anyhow::Result<()> {
@@ -395,6 +434,20 @@ mod tests {
         assert!(with(&|plan| plan.forks = [(ForkName::Capella, Epoch(0))].into()).contains("Fulu"));
         assert!(refusal(|plan| plan.blobs = 1).contains("need Deneb"));
         assert!(refusal(|plan| plan.supernodes = 1).contains("--fork fulu=EPOCH"));
+    }
+
+    #[test]
+    fn the_drill_of_data_needs_its_nodes_and_gives_the_withholder_few_validators() {
+        let mut plan = DevnetPlan::new(6, 64, "interlock".into(), "net".into());
+        plan.forks = [(ForkName::Fulu, Epoch(0))].into();
+        (plan.blobs, plan.supernodes, plan.data_drill) = (6, 1, Some(DataDrillPlan::default()));
+        plan.check(6).unwrap();
+        assert_eq!(plan.shares(6), [0..11, 11..22, 22..33, 33..44, 44..54, 54..64]);
+        assert!(plan.check(7).unwrap_err().to_string().contains("no foreign clients"));
+        (plan.nodes, plan.supernodes) = (3, 2);
+        assert!(plan.check(3).unwrap_err().to_string().contains("another one"));
+        (plan.nodes, plan.supernodes, plan.blobs) = (3, 1, 0);
+        assert!(plan.check(3).unwrap_err().to_string().contains("needs blobs"));
     }
 
     #[test]

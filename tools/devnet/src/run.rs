@@ -13,7 +13,7 @@ use crate::launch::{signers, unix_ms};
 use crate::processes::STOP_DEADLINE;
 use crate::progress::{Row, Snapshot};
 use crate::{
-    Devnet, DevnetPlan, Finality, Foreign, KillDrill, Missed, NodeStatus, Participation, Progress,
+    DataDrill, Devnet, DevnetPlan, Finality, Foreign, KillDrill, Missed, NodeStatus, Participation, Progress,
     Signatures, SignedLog, Summary,
 };
 
@@ -90,6 +90,7 @@ struct Watch {
     progress: Progress,
     finality: Finality,
     drill: Option<KillDrill>,
+    data_drill: Option<DataDrill>,
     /// By node, the participation of each epoch.
     participation: Vec<BTreeMap<Epoch, Participation>>,
     heads: Vec<Option<Slot>>,
@@ -104,10 +105,12 @@ impl Watch {
     fn new(devnet: Devnet) -> Self {
         let nodes = devnet.members.len();
         let drill = devnet.plan.drills.map(KillDrill::new);
+        let data_drill = devnet.plan.data_drill.clone().map(DataDrill::new);
         let mut watch = Self {
             progress: Progress::new(),
             finality: Finality::default(),
             drill,
+            data_drill,
             participation: vec![BTreeMap::new(); nodes],
             heads: vec![None; nodes],
             missed: BTreeSet::new(),
@@ -122,10 +125,11 @@ impl Watch {
     /// Where no end is set, there is no deadline.
     fn deadline(&self) -> Option<u64> {
         let plan = &self.devnet.plan;
-        if plan.until_finalized.is_none() && plan.drills.is_none() {
+        if plan.until_finalized.is_none() && plan.drills.is_none() && plan.data_drill.is_none() {
             return None;
         }
-        let epoch = plan.until_finalized.unwrap_or(Epoch(1)).0;
+        let drilled = self.data_drill.as_ref().map(DataDrill::final_epoch);
+        let epoch = plan.until_finalized.max(drilled).unwrap_or(Epoch(1)).0;
         let epoch_ms = self.devnet.spec.preset.slots_per_epoch * self.devnet.spec.config.slot_duration_ms;
         let mut ms = (epoch + FINALITY_EPOCHS + SLACK_EPOCHS) * epoch_ms + millis(SLACK);
         if let Some(drills) = plan.drills {
@@ -164,6 +168,7 @@ impl Watch {
                 self.drill = Some(drill);
                 result?;
             }
+            self.step_data_drill(&statuses).await?;
             self.read_participation().await;
             self.show(statuses);
             if self.is_reached() {
@@ -174,6 +179,18 @@ impl Watch {
             }
             tokio::time::sleep_until(next).await;
         }
+    }
+
+    async fn step_data_drill(&mut self, statuses: &[anyhow::Result<NodeStatus>]) -> anyhow::Result<()> {
+        let Some(mut drill) = self.data_drill.take() else { return Ok(()) };
+        let is_final = self.finality.agreed(drill.final_epoch(), self.names()).is_some();
+        let result = drill.step(&mut self.devnet, statuses, is_final).await;
+        self.data_drill = Some(drill);
+        // A node may have joined.
+        let nodes = self.devnet.members.len();
+        self.heads.resize(nodes, None);
+        self.participation.resize(nodes, BTreeMap::new());
+        result.context("the drill of blobs and columns")
     }
 
     fn observe(&mut self, statuses: &[anyhow::Result<NodeStatus>]) -> anyhow::Result<()> {
@@ -217,7 +234,11 @@ impl Watch {
             epoch: slot.epoch(self.devnet.spec),
             fork: self.devnet.spec.fork_name_at_slot(slot),
             rows: rows.collect(),
-            note: self.drill.as_ref().and_then(KillDrill::note),
+            note: self
+                .drill
+                .as_ref()
+                .and_then(KillDrill::note)
+                .or_else(|| self.data_drill.as_ref().and_then(DataDrill::note)),
         };
         self.progress.show(snapshot);
     }
@@ -241,11 +262,13 @@ impl Watch {
             Some(drill) => Some(drill.is_over().then(|| drill.last_epoch(&self.devnet))?),
             None => None,
         };
-        drills.into_iter().chain(self.devnet.plan.until_finalized).max()
+        let drilled = self.data_drill.as_ref().map(DataDrill::final_epoch);
+        drills.into_iter().chain(drilled).chain(self.devnet.plan.until_finalized).max()
     }
 
     fn is_reached(&self) -> bool {
-        self.wanted().is_some_and(|epoch| self.finality.agreed(epoch, self.names()).is_some())
+        self.data_drill.as_ref().is_none_or(DataDrill::is_over)
+            && self.wanted().is_some_and(|epoch| self.finality.agreed(epoch, self.names()).is_some())
     }
 
     /// How far the network came, for an error.
@@ -289,6 +312,7 @@ impl Watch {
             forks: self.devnet.plan.forks.clone(),
             missed: Missed::explain(&self.missed, self.validator_logs()),
             drills: self.drill.as_ref().map(|drill| drill.drills.clone()).unwrap_or_default(),
+            data: self.data_drill.as_ref().map(|drill| drill.report.clone()),
             signatures: Signatures::judge(&log),
             wall: begun.elapsed(),
             dir: self.devnet.plan.dir.clone(),

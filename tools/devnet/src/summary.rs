@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use types::{Checkpoint, Epoch, ForkName, Slot};
 
-use crate::{Drill, Missed, Participation, Signatures};
+use crate::{DataReport, Drill, Missed, Participation, Signatures};
 
 /// What is known at the end of a run.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Summary {
     pub missed: Missed,
     /// Nodes that were killed.
     pub drills: Vec<Drill>,
+    /// What the drill of blobs and columns found.
+    pub data: Option<DataReport>,
     /// What the validators signed.
     pub signatures: Signatures,
     /// From the start of the first process to the end of the last.
@@ -74,6 +76,24 @@ impl Summary {
         writeln!(f, "missed         {} blocks, {count} reports of other duties", blocks.len())?;
         blocks.iter().try_for_each(|(slot, why)| writeln!(f, "               slot {slot}: {why}"))?;
         lines.iter().try_for_each(|line| writeln!(f, "               {line}"))
+    }
+
+    /// Says why the epoch before Electra cannot be whole: a block of Electra holds no vote whose data name a committee
+    /// other than the first, and the votes of the last slot before it can go into no earlier block.
+    fn write_boundary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let electra = self.forks.range(ForkName::Electra..).next().map_or(Epoch(0), |(_, epoch)| *epoch);
+        let Some(last) = electra.0.checked_sub(1).and_then(|last| self.participation.get(&Epoch(last))) else {
+            return Ok(());
+        };
+        if last.attesting == last.active {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "               epoch {} is the last before Electra, whose blocks cannot hold votes of its last slot but for \
+             those of the first committee",
+            last.epoch
+        )
     }
 
     fn write_drills(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,8 +158,10 @@ impl fmt::Display for Summary {
         writeln!(f, "heads          {}", heads.collect::<Vec<_>>().join(", "))?;
         self.write_forks(f)?;
         self.write_participation(f)?;
+        self.write_boundary(f)?;
         self.write_missed(f)?;
         self.write_drills(f)?;
+        self.data.iter().try_for_each(|report| write!(f, "{report}"))?;
         let Signatures { keys, blocks, attestations, slashable } = &self.signatures;
         let verdict = match slashable.len() {
             0 => "nothing slashable".to_owned(),
@@ -174,6 +196,9 @@ mod tests {
             "participation  0: 15.6 %, 1: 100.0 %, 2: 98.4 %; least after the first epoch 98.4 % (epoch 2)";
         assert!(text.contains(expected), "{text}");
         assert!(text.contains("nothing slashable"), "{text}");
+        assert!(!text.contains("the last before Electra"), "{text}");
+        summary.forks = [(ForkName::Altair, Epoch(1)), (ForkName::Fulu, Epoch(3))].into();
+        assert!(summary.to_string().contains("epoch 2 is the last before Electra"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use node::{BeaconConfig, BeaconNode, NetworkFolder};
+use node::{BeaconConfig, BeaconNode, Misbehaviour, NetworkFolder};
 
 use crate::execution_choice::{ExecutionChoice, ExecutionEngines};
 use crate::{logging, shutdown};
@@ -62,6 +62,10 @@ pub struct Beacon {
     supernode: bool,
     #[command(flatten)]
     execution: ExecutionChoice,
+    /// Break the rules on purpose, on test networks only: withhold-columns=FROM_SLOT..TO_SLOT publishes own blocks of
+    /// these slots without most of their data columns, and keeps them from peers that ask.
+    #[arg(long, value_name = "DEED", help_heading = "For drills")]
+    misbehave: Option<Misbehaviour>,
 }
 
 const EXAMPLES: &str = "\
@@ -124,6 +128,7 @@ impl Beacon {
             execution: engines.endpoints.clone(),
             fee_recipient: self.execution.suggested_fee_recipient,
             supernode: self.supernode,
+            misbehaviour: self.misbehave,
         }
     }
 }

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use devnet::{DevnetPlan, DrillPlan, Foreign, ForeignRole, PresetName};
+use clap::builder::ArgPredicate;
+use devnet::{DataDrillPlan, DevnetPlan, DrillPlan, Foreign, ForeignRole, PresetName};
 use types::{Epoch, ForkName};
 
 /// Start a network of beacon nodes and validator clients, watch it, and stop it again.
@@ -18,8 +19,8 @@ use types::{Epoch, ForkName};
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Devnet {
-    /// Beacon nodes, each with a validator client.
-    #[arg(long, default_value_t = 4)]
+    /// Beacon nodes, each with a validator client; with --data-drill 6.
+    #[arg(long, default_value_t = 4, default_value_if("data_drill", ArgPredicate::IsPresent, "6"))]
     nodes: u64,
     /// Validators, split evenly over the validator clients. Their keys are the interop keys that everybody knows.
     #[arg(long, default_value_t = 64)]
@@ -70,6 +71,12 @@ pub struct Devnet {
     /// Decides which nodes are killed, when, and for how long.
     #[arg(long, default_value_t = 0, requires = "kill_drill")]
     seed: u64,
+    /// Begin with Fulu and six blobs in each block; the first node keeps all columns, the last one withholds columns of
+    /// its own blocks in epochs 2 to 5, and one more joins after epoch 5. Require that all blocks of epochs 1 to 5 but
+    /// the withheld ones are on every honest node, each with exactly the columns of its custody, the withheld ones on
+    /// none, and that finality goes on.
+    #[arg(long, conflicts_with_all = ["forks", "blob_schedule", "blobs", "supernodes", "kill_drill", "join"])]
+    data_drill: bool,
     /// A process of Lodestar 1.5.1 that joins; may be given several times.
     #[arg(long, value_name = "CLIENT", value_parser = Guest::from_str)]
     join: Vec<Guest>,
@@ -85,6 +92,9 @@ Examples:
 
   All forks from the start, six blobs a block, and one node that keeps all columns:
     interlock devnet --fork fulu=0 --blobs 6 --supernodes 1 --until-finalized 3
+
+  Columns that are withheld, and a node that joins late:
+    interlock devnet --data-drill
 
   Mainnet's sizes:
     interlock devnet --preset mainnet --validators 512 --nodes 2 --fork fulu=0 --until-finalized 3";
@@ -154,7 +164,7 @@ impl Devnet {
     }
 
     fn plan(self, program: PathBuf, dir: PathBuf) -> DevnetPlan {
-        DevnetPlan {
+        let plan = DevnetPlan {
             nodes: self.nodes,
             validators: self.validators,
             preset: self.preset,
@@ -166,10 +176,21 @@ impl Devnet {
             until_finalized: self.until_finalized.map(Epoch),
             subscribe_all_subnets: self.subscribe_all_subnets,
             drills: self.kill_drill.map(|count| DrillPlan { count, seed: self.seed }),
+            data_drill: None,
             forks: self.forks.into_iter().collect(),
             blob_schedule: self.blob_schedule.into_iter().collect(),
             blobs: self.blobs,
             supernodes: self.supernodes,
+        };
+        if !self.data_drill {
+            return plan;
+        }
+        DevnetPlan {
+            data_drill: Some(DataDrillPlan::default()),
+            forks: [(ForkName::Fulu, Epoch(0))].into(),
+            blobs: 6,
+            supernodes: 1,
+            ..plan
         }
     }
 
@@ -227,6 +248,18 @@ mod tests {
         assert_eq!(plan.blob_schedule, [(Epoch(4), 9), (Epoch(6), 12)].into());
         assert_eq!((plan.blobs, plan.supernodes), (3, 1));
         plan.check(4).unwrap();
+    }
+
+    #[test]
+    fn the_drill_of_data_brings_its_network() {
+        let plan = parse("--data-drill --slot-ms 2000").unwrap().plan("interlock".into(), "net".into());
+        assert_eq!((plan.nodes, plan.blobs, plan.supernodes, plan.slot_ms), (6, 6, 1, 2000));
+        assert_eq!(plan.data_drill, Some(DataDrillPlan::default()));
+        plan.check(6).unwrap();
+        assert_eq!(parse("").unwrap().plan("interlock".into(), "net".into()).nodes, 4);
+        assert_eq!(parse("--data-drill --nodes 4").unwrap().nodes, 4);
+        assert!(parse("--data-drill --blobs 3").is_err());
+        assert!(parse("--data-drill --kill-drill 3").is_err());
     }
 
     #[test]
