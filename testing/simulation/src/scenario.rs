@@ -332,6 +332,12 @@ impl Scenario {
         let mut begins: Vec<u64> =
             (0..ForkName::ALL.len()).map(|_| rng.random_range(0..=end_epoch)).collect();
         begins.sort_unstable();
+        // A state remembers one version before its own, so that two forks in one epoch make the votes of the epoch
+        // before invalid; and the merge is a block of Bellatrix.
+        for place in 1..begins.len() {
+            let before = begins[place - 1];
+            begins[place] = begins[place].max(if before == 0 { 0 } else { before + 1 });
+        }
         let scheduled = ForkName::ALL.into_iter().zip(begins).skip(1).filter(|(fork, _)| *fork <= last);
         let forks = scheduled.map(|(fork, epoch)| (fork, Epoch(epoch))).collect();
         Self {

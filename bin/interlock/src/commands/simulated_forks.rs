@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::ensure;
 use clap::Args;
 use simulation::{Data, Demands, Engines, Lenience, Scenario, spec_with_forks};
+use types::constants::FAR_FUTURE_EPOCH;
 use types::{Epoch, ForkName, Spec};
 
 use super::devnet::fork_epoch;
@@ -18,8 +19,8 @@ const EPOCHS_TO_FINALITY: u64 = 4;
 #[derive(Args)]
 pub struct SimulatedForks {
     /// Forks to go through, with their epochs, as in altair=2,bellatrix=4,capella=6; a fork that is left out begins
-    /// together with the next one that is named. Without this the network stays in phase 0. From Bellatrix on each node
-    /// has a mock engine of its own.
+    /// together with the next one that is named, so fulu=0 begins with all of them. Only epoch 0 may begin several.
+    /// Without this the network stays in phase 0. From Bellatrix on each node has a mock engine of its own.
     #[arg(long = "fork", value_name = "FORK=EPOCH", value_delimiter = ',', value_parser = fork_epoch)]
     forks: Vec<(ForkName, Epoch)>,
     /// What a call to an engine takes, there and back, in ms.
@@ -65,7 +66,14 @@ impl SimulatedForks {
             !forks.contains_key(&ForkName::Phase0),
             "phase0 needs no epoch: every network begins with it"
         );
-        Ok(spec_with_forks(&forks)?)
+        let spec = spec_with_forks(&forks)?;
+        for (one, next) in ForkName::ALL.into_iter().zip(ForkName::ALL.into_iter().skip(1)) {
+            let epoch = spec.fork_epoch(one);
+            // A state remembers one version before its own: votes of the epoch before would be invalid in every block.
+            let collide = epoch == spec.fork_epoch(next) && epoch > 0 && epoch != FAR_FUTURE_EPOCH;
+            ensure!(!collide, "{one} and {next} both begin in epoch {epoch}, which only epoch 0 allows");
+        }
+        Ok(spec)
     }
 
     /// What the engines do.
