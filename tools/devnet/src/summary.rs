@@ -82,7 +82,8 @@ impl Summary {
     /// other than the first, and the votes of the last slot before it can go into no earlier block.
     fn write_boundary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let electra = self.forks.range(ForkName::Electra..).next().map_or(Epoch(0), |(_, epoch)| *epoch);
-        let Some(last) = electra.0.checked_sub(1).and_then(|last| self.participation.get(&Epoch(last))) else {
+        let Some(last) = electra.0.checked_sub(1).and_then(|last| self.participation.get(&Epoch(last)))
+        else {
             return Ok(());
         };
         if last.attesting == last.active {
