@@ -15,7 +15,8 @@ use transition::genesis::{GenesisValidator, genesis_of_validators};
 use transition::misc::{compute_domain, compute_signing_root};
 use types::constants::{DOMAIN_BEACON_PROPOSER, DOMAIN_RANDAO};
 use types::{
-    BeaconBlock, BlsPubkey, BlsSignature, Domain, Gwei, Root, Settings, SignedBeaconBlock, Slot, Spec,
+    BeaconBlock, BlsPubkey, BlsSignature, Domain, Gwei, Root, Settings, SignedBeaconBlock,
+    SignedBlockContents, Slot, Spec,
 };
 
 const SLOT_MS: u64 = 2000;
@@ -101,8 +102,9 @@ async fn propose(network: &NetworkFolder, client: &Client) -> (Slot, Root) {
     let message = BeaconBlock::from_json(&produced["data"], ctx).unwrap();
     let root = message.hash_tree_root(ctx);
     let signing_root = compute_signing_root(&message, ctx, domain(network, DOMAIN_BEACON_PROPOSER));
-    let block = SignedBeaconBlock { message, signature: sign(proposer, signing_root) };
-    client.post("/eth/v2/beacon/blocks", &block.to_json(ctx)).await.unwrap();
+    let signed_block = SignedBeaconBlock { message, signature: sign(proposer, signing_root) };
+    let contents = SignedBlockContents { signed_block, ..SignedBlockContents::default() };
+    client.publish_block(network.spec, &contents).await.unwrap();
     (slot, root)
 }
 
