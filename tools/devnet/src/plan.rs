@@ -230,6 +230,17 @@ impl DevnetPlan {
             }
             before = Some((*fork, *epoch));
         }
+        for pair in ForkName::ALL.windows(2).skip(1) {
+            let (first, second) = (self.epoch_of(pair[0]), self.epoch_of(pair[1]));
+            // A state remembers one version besides its own: the votes of the epoch before would be of another.
+            ensure!(
+                first != second || first == 0 || first == FAR_FUTURE_EPOCH,
+                "{} and {} cannot both begin at epoch {first}: only epoch 0 may begin several; name an earlier epoch for {}",
+                pair[0],
+                pair[1],
+                pair[0]
+            );
+        }
         ensure!(
             !self.is_scheduled(ForkName::Bellatrix) || self.slot_ms >= PAYLOAD_SLOT_MS_MIN,
             "slots of {} ms are too short for execution payloads, whose times are whole seconds and must differ: at least \
@@ -294,7 +305,10 @@ impl DevnetPlan {
 
     /// The epoch of a fork: its own, or that of the first later fork that is named.
     pub fn fork_epoch(&self, fork: &str) -> Epoch {
-        let Ok(fork) = fork.to_lowercase().parse::<ForkName>() else { return FAR_FUTURE_EPOCH };
+        fork.to_lowercase().parse().map_or(FAR_FUTURE_EPOCH, |fork| self.epoch_of(fork))
+    }
+
+    fn epoch_of(&self, fork: ForkName) -> Epoch {
         self.forks.range(fork..).next().map_or(FAR_FUTURE_EPOCH, |(_, epoch)| *epoch)
     }
 
@@ -387,12 +401,16 @@ mod tests {
     #[test]
     fn forks_begin_in_their_order_and_bring_those_before_them() {
         let mut plan = plan();
-        plan.forks = [(ForkName::Bellatrix, Epoch(3))].into();
+        plan.forks = [(ForkName::Altair, Epoch(0)), (ForkName::Bellatrix, Epoch(3))].into();
         plan.check(4).unwrap();
         let spec = plan.spec(1_700_000_000).unwrap();
         let epochs =
             [ForkName::Altair, ForkName::Bellatrix, ForkName::Capella].map(|fork| spec.fork_epoch(fork));
-        assert_eq!(epochs, [Epoch(3), Epoch(3), FAR_FUTURE_EPOCH]);
+        assert_eq!(epochs, [Epoch(0), Epoch(3), FAR_FUTURE_EPOCH]);
+        assert!(
+            refusal(|plan| plan.forks = [(ForkName::Bellatrix, Epoch(3))].into())
+                .contains("altair and bellatrix cannot both begin at epoch 3")
+        );
         let backwards = [(ForkName::Altair, Epoch(4)), (ForkName::Bellatrix, Epoch(3))];
         assert!(
             refusal(|plan| plan.forks = backwards.into()).contains("would come before altair at epoch 4")
@@ -413,7 +431,8 @@ mod tests {
     #[test]
     fn blobs_need_their_forks_and_stay_within_their_limits() {
         let mut plan = plan();
-        plan.forks = [(ForkName::Deneb, Epoch(0)), (ForkName::Fulu, Epoch(4))].into();
+        plan.forks =
+            [(ForkName::Deneb, Epoch(0)), (ForkName::Electra, Epoch(2)), (ForkName::Fulu, Epoch(4))].into();
         (plan.blobs, plan.supernodes) = (6, 1);
         plan.blob_schedule = [(Epoch(4), 12), (Epoch(6), 8)].into();
         plan.check(4).unwrap();

@@ -35,8 +35,9 @@ pub struct Devnet {
     #[arg(long, value_name = "EPOCH")]
     until_finalized: Option<u64>,
     /// Forks to go through, with their epochs, as in altair=2,bellatrix=4,capella=6; a fork that is left out begins
-    /// together with the next one that is named, so fulu=0 begins with all of them. Without this the network stays in
-    /// phase 0. From Bellatrix on each node has a mock engine of its own, which executes nothing.
+    /// together with the next one that is named, so fulu=0 begins with all of them. Only epoch 0 may begin several.
+    /// Without this the network stays in phase 0. From Bellatrix on each node has a mock engine of its own, which
+    /// executes nothing.
     #[arg(long = "fork", value_name = "FORK=EPOCH", value_delimiter = ',', value_parser = fork_epoch)]
     forks: Vec<(ForkName, Epoch)>,
     /// Limits of blobs a block, with the epochs from which they hold, as in 6=9,8=12; since Fulu.
