@@ -342,10 +342,11 @@ impl Wire {
     }
 
     fn dial(&mut self, opts: libp2p::swarm::dial_opts::DialOpts) {
-        let id = opts.connection_id();
+        let (id, peer) = (opts.connection_id(), opts.get_peer_id());
         self.metrics.dials.inc();
+        tracing::debug!(?peer, "dialling");
         if let Err(error) = self.swarm.dial(opts) {
-            tracing::debug!(%error, "dial not started");
+            tracing::debug!(?peer, %error, "dial not started");
             self.dials.failed(id, Instant::now());
         }
     }
@@ -360,6 +361,7 @@ impl Wire {
             Found::RecordChanged => self.emit_local_enr(),
             Found::Candidates(candidates) => {
                 let now = Instant::now();
+                tracing::debug!(peers = ?candidates.iter().map(|candidate| candidate.peer).collect::<Vec<_>>(), "discovered");
                 for candidate in candidates {
                     let here = self.peers.get(&candidate.peer).is_some();
                     if !here && !self.peers.is_banned(&candidate.peer, now) {
