@@ -8,7 +8,7 @@ use engine::{EngineCallId, EngineReply};
 use types::{
     Attestation, AttesterSlashing, BlobSidecar, DataColumnSidecar, ProposerSlashing, SignedAggregateAndProof,
     SignedBLSToExecutionChange, SignedBeaconBlock, SignedContributionAndProof, SignedVoluntaryExit,
-    SingleAttestation, SyncCommitteeMessage,
+    SingleAttestation, Slot, SyncCommitteeMessage,
 };
 
 use crate::{Command, JobResult, Loaded};
@@ -143,4 +143,25 @@ pub enum GossipMessage {
     ProposerSlashing(Arc<ProposerSlashing>),
     /// `attester_slashing`.
     AttesterSlashing(Arc<AttesterSlashing>),
+}
+
+impl GossipMessage {
+    /// The slot that decides the message's fork, where it names one. Operations may be older than the fork whose topic they
+    /// go to.
+    pub fn slot(&self) -> Option<Slot> {
+        Some(match self {
+            Self::Block(block) => block.message.slot,
+            Self::Attestation { attestation, .. } => attestation.data.slot,
+            Self::SingleAttestation { attestation, .. } => attestation.data.slot,
+            Self::Aggregate(aggregate) => aggregate.message.aggregate.data.slot,
+            Self::BlobSidecar { sidecar, .. } => sidecar.signed_block_header.message.slot,
+            Self::DataColumnSidecar { sidecar, .. } => sidecar.signed_block_header.message.slot,
+            Self::SyncCommitteeMessage { message, .. } => message.slot,
+            Self::Contribution(signed) => signed.message.contribution.slot,
+            Self::BlsToExecutionChange(_)
+            | Self::VoluntaryExit(_)
+            | Self::ProposerSlashing(_)
+            | Self::AttesterSlashing(_) => return None,
+        })
+    }
 }

@@ -22,7 +22,6 @@ use crate::clock;
 use crate::custody::columns_of_peer;
 use crate::loads::Loads;
 use crate::mailbox::{Gossip, Mailbox, Refused, Urgent};
-use crate::outbox::slot_in;
 use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
@@ -205,5 +204,5 @@ impl Bridge {
 /// A message that names its slot goes to the topics of that slot's fork: on another fork's it would be decoded in a form
 /// that is not its own. Other messages have one form.
 fn is_of_fork(spec: &Spec, fork: ForkName, message: &GossipMessage) -> bool {
-    slot_in(message).is_none_or(|slot| spec.fork_name_at_slot(slot) == fork)
+    message.slot().is_none_or(|slot| spec.fork_name_at_slot(slot) == fork)
 }

@@ -92,7 +92,7 @@ pub async fn run(
             ToNetwork::Verdict(id, source, verdict) => handle.report_validation(id, source, verdict).await,
             ToNetwork::Publish(message) => {
                 let now = clock::slot_at(spec, genesis.time, clock::now());
-                let slot = slot_in(&message).unwrap_or(now);
+                let slot = message.slot().unwrap_or(now);
                 let digest = compute_fork_digest(spec, genesis.validators_root, slot.epoch(spec));
                 let (topic, ssz) = encode(&message, spec.ctx_at_slot(slot));
                 handle.publish(topic.name(digest), ssz).await;
@@ -109,23 +109,4 @@ pub async fn run(
             ToNetwork::SetEarliestSlot(slot) => handle.set_earliest_available_slot(slot.0).await,
         }
     }
-}
-
-/// The slot that decides a message's fork, where it names one. Operations may be older than the fork whose topic they go
-/// to.
-pub fn slot_in(message: &GossipMessage) -> Option<Slot> {
-    Some(match message {
-        GossipMessage::Block(block) => block.message.slot,
-        GossipMessage::Attestation { attestation, .. } => attestation.data.slot,
-        GossipMessage::SingleAttestation { attestation, .. } => attestation.data.slot,
-        GossipMessage::Aggregate(aggregate) => aggregate.message.aggregate.data.slot,
-        GossipMessage::BlobSidecar { sidecar, .. } => sidecar.signed_block_header.message.slot,
-        GossipMessage::DataColumnSidecar { sidecar, .. } => sidecar.signed_block_header.message.slot,
-        GossipMessage::SyncCommitteeMessage { message, .. } => message.slot,
-        GossipMessage::Contribution(signed) => signed.message.contribution.slot,
-        GossipMessage::BlsToExecutionChange(_)
-        | GossipMessage::VoluntaryExit(_)
-        | GossipMessage::ProposerSlashing(_)
-        | GossipMessage::AttesterSlashing(_) => return None,
-    })
 }

@@ -41,7 +41,7 @@ impl Packet {
     ///
     /// Its fork is that of the slot that it names; an operation names none and goes to the topic of the present.
     pub fn new(spec: &'static Spec, message: &GossipMessage, now: Slot) -> Result<Self, ssz::DecodeError> {
-        let slot = slot_in(message);
+        let slot = message.slot();
         let fork = spec.fork_name_at_slot(slot.unwrap_or(now));
         let ctx = spec.ctx(fork);
         let (message, id, kind, column) = match message {
@@ -119,24 +119,6 @@ fn small(message: &GossipMessage, ctx: Ctx) -> Result<(GossipMessage, Root, &'st
         GossipMessage::Block(_)
         | GossipMessage::BlobSidecar { .. }
         | GossipMessage::DataColumnSidecar { .. } => unreachable!("the caller took these"),
-    })
-}
-
-/// The slot that a message names.
-fn slot_in(message: &GossipMessage) -> Option<Slot> {
-    Some(match message {
-        GossipMessage::Block(block) => block.message.slot,
-        GossipMessage::Attestation { attestation, .. } => attestation.data.slot,
-        GossipMessage::SingleAttestation { attestation, .. } => attestation.data.slot,
-        GossipMessage::Aggregate(aggregate) => aggregate.message.aggregate.data.slot,
-        GossipMessage::BlobSidecar { sidecar, .. } => sidecar.signed_block_header.message.slot,
-        GossipMessage::DataColumnSidecar { sidecar, .. } => sidecar.signed_block_header.message.slot,
-        GossipMessage::SyncCommitteeMessage { message, .. } => message.slot,
-        GossipMessage::Contribution(signed) => signed.message.contribution.slot,
-        GossipMessage::BlsToExecutionChange(_)
-        | GossipMessage::VoluntaryExit(_)
-        | GossipMessage::ProposerSlashing(_)
-        | GossipMessage::AttesterSlashing(_) => return None,
     })
 }
 
