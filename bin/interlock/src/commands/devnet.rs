@@ -243,9 +243,10 @@ mod tests {
         assert_eq!(plan.until_finalized, Some(Epoch(2)));
         assert_eq!(plan.drills, Some(DrillPlan { count: 5, seed: 9 }));
         plan.check(3).unwrap();
-        let plan = parse("--fork deneb=0,fulu=4 --bpo 4=9,6=12 --blobs 3 --supernodes 1").unwrap();
+        let plan = parse("--fork deneb=0,electra=2,fulu=4 --bpo 4=9,6=12 --blobs 3 --supernodes 1").unwrap();
         let plan = plan.plan("interlock".into(), "net".into());
-        assert_eq!(plan.forks, [(ForkName::Deneb, Epoch(0)), (ForkName::Fulu, Epoch(4))].into());
+        let forks = [(ForkName::Deneb, Epoch(0)), (ForkName::Electra, Epoch(2)), (ForkName::Fulu, Epoch(4))];
+        assert_eq!(plan.forks, forks.into());
         assert_eq!(plan.blob_schedule, [(Epoch(4), 9), (Epoch(6), 12)].into());
         assert_eq!((plan.blobs, plan.supernodes), (3, 1));
         plan.check(4).unwrap();
