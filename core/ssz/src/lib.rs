@@ -45,7 +45,7 @@ pub use bytes::Bytes;
 pub use container::{ContainerReader, ContainerWriter, JsonObject, container_descent, container_root};
 pub use error::{DecodeError, DecodeErrorKind, JsonError};
 pub use fixed_bytes::{FixedBytes, ParseHexError, parse_hex};
-pub use list::List;
+pub use list::{List, PageMut};
 pub use merkle::{hash_concat, merkleize, merkleize_progressive, mix_in_length, zero_hash};
 pub use proof::{Descent, MerkleProof, PathStep, Reached, get_generalized_index, is_valid_merkle_proof};
 pub use schema::Schema;

@@ -102,6 +102,20 @@ impl<T: Ssz> List<T> {
         }
     }
 
+    /// The elements in order, as slices of pages: what a pass over all of them should read.
+    pub fn slices(&self) -> impl Iterator<Item = &[T]> {
+        self.pages.iter().map(|page| page.items.as_slice())
+    }
+
+    /// Shows every page in order, with the index of its first element, to be changed in part or whole. Pages that are
+    /// only read stay shared and keep their roots.
+    pub fn for_each_page(&mut self, mut change: impl FnMut(usize, PageMut<'_, T>)) {
+        let pages = Arc::make_mut(&mut self.pages);
+        for (number, page) in pages.iter_mut().enumerate() {
+            change(number * Self::PER_PAGE, PageMut { page });
+        }
+    }
+
     /// Removes all elements.
     pub fn clear(&mut self) {
         *self = Self::default();
@@ -131,6 +145,23 @@ impl<T: Ssz> List<T> {
             })
         };
         merkleize_nodes(self.pages.iter().map(page_root).collect(), page_depth, depth - page_depth)
+    }
+}
+
+/// A page of a [`List`] that may be changed: it is copied where it is shared, and hashed again, once it is written.
+pub struct PageMut<'a, T> {
+    page: &'a mut Arc<Page<T>>,
+}
+
+impl<T: Ssz> PageMut<'_, T> {
+    /// The elements as they are.
+    pub fn items(&self) -> &[T] {
+        &self.page.items
+    }
+
+    /// The elements to be written.
+    pub fn write(&mut self) -> &mut [T] {
+        &mut List::writable(self.page).items
     }
 }
 
@@ -322,5 +353,15 @@ mod tests {
         assert_eq!(shared, list.pages.len() - 1);
         assert_eq!(list[4000], 1);
         assert_eq!(list.iter().len(), 5000);
+        let before = list.clone();
+        list.for_each_page(|start, mut page| {
+            if page.items().contains(&1) {
+                assert_eq!(page.items()[4000 - start], 1);
+                page.write()[4000 - start] = 2;
+            }
+        });
+        let shared = list.pages.iter().zip(before.pages.iter()).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
+        assert_eq!((shared, list[4000], before[4000]), (list.pages.len() - 1, 2, 1));
+        assert_eq!(list.slices().map(<[u64]>::len).sum::<usize>(), 5000);
     }
 }
