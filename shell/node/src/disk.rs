@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chain::{StoreBatch, StoreOp};
 use data_availability::Sidecar;
-use ssz::SszExt;
-use storage::{Batch, Database, Fault, Op, Refused, Report, Writer};
-use types::{Root, Spec};
+use ssz::{Shape, Ssz, SszExt};
+use storage::{Batch, Database, Encoding, Fault, Op, Refused, Report, Value, Writer};
+use types::{BeaconState, Root, Spec};
 
 /// The key of the journal: roots of the blocks that came after the snapshot.
 const JOURNAL: &str = "journal";
@@ -20,6 +20,20 @@ pub struct Disk {
     journal: Vec<u8>,
     /// The last batch of earlier runs: the core counts from one in every run, the database goes on.
     base: u64,
+}
+
+/// A state that the disk's thread encodes as it writes it: that of a million validators has 150 MB.
+#[derive(Debug)]
+struct StateEncoding(Arc<BeaconState>);
+
+impl Encoding for StateEncoding {
+    fn encoded_len(&self) -> usize {
+        Ssz::encoded_len(&*self.0, &Shape::Plain, &self.0.ctx())
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.0.encoded()
+    }
 }
 
 /// The roots of the journal, in order.
@@ -73,7 +87,9 @@ impl Disk {
                 ops.push(Op::PutBlock { root: root.0, slot: slot.0, parent, ssz });
             }
             StoreOp::PutState { block_root, state } => {
-                ops.push(Op::PutState { root: block_root.0, slot: state.slot.0, ssz: state.encoded() });
+                let (root, slot) = (block_root.0, state.slot.0);
+                let ssz = Value::Encoded(Arc::new(StateEncoding(state)));
+                ops.push(Op::PutState { root, slot, ssz });
             }
             StoreOp::PutSidecars { root, slot, sidecars } => {
                 let ctx = self.spec.ctx_at_slot(slot);

@@ -1,6 +1,60 @@
 //! What the core asks the disk to do: batches of operations, each applied wholly or not at all.
 
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::sync::Arc;
+
 use crate::Root;
+
+/// Encodes a value when it is written: what is large should be encoded neither on the thread that hands it over nor
+/// while it waits.
+pub trait Encoding: Debug + Send + Sync {
+    /// Bytes of the encoding.
+    fn encoded_len(&self) -> usize;
+
+    /// The encoding; each call gives the same.
+    fn encode(&self) -> Vec<u8>;
+}
+
+/// The bytes of a value, or what makes them.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// The bytes.
+    Bytes(Vec<u8>),
+    /// What makes them.
+    Encoded(Arc<dyn Encoding>),
+}
+
+impl Value {
+    fn len(&self) -> usize {
+        match self {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Encoded(value) => value.encoded_len(),
+        }
+    }
+
+    /// The bytes, made now where they have to be.
+    pub(crate) fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Value::Bytes(bytes) => Cow::Borrowed(bytes),
+            Value::Encoded(value) => Cow::Owned(value.encode()),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Value::Bytes(bytes)
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Value {}
 
 /// Operations that become durable together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +92,7 @@ pub enum Op {
         /// Slot of the state.
         slot: u64,
         /// The state, SSZ.
-        ssz: Vec<u8>,
+        ssz: Value,
     },
     /// Removes a state.
     DeleteState {
@@ -99,7 +153,8 @@ impl Op {
     /// Payload bytes, the measure by which the writer bounds what it groups.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Op::PutBlock { ssz, .. } | Op::PutState { ssz, .. } | Op::PutSidecar { ssz, .. } => ssz.len(),
+            Op::PutBlock { ssz, .. } | Op::PutSidecar { ssz, .. } => ssz.len(),
+            Op::PutState { ssz, .. } => ssz.len(),
             Op::PutForkChoice(bytes) | Op::PutPool(bytes) | Op::PutMeta(_, bytes) => bytes.len(),
             _ => 0,
         }

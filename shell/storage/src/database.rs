@@ -319,7 +319,7 @@ fn apply_op(tables: &mut dyn Writing, op: &Op) -> Result<(), Fault> {
         }
         Op::DeleteBlock { root } => delete_block(tables, root),
         Op::PutState { root, slot, ssz } => {
-            values::put(tables, Table::States, root, &slot.to_be_bytes(), ssz)?;
+            values::put(tables, Table::States, root, &slot.to_be_bytes(), &ssz.bytes())?;
             tables.put(Table::StateSlots, &slot_key(*slot, root), &[])
         }
         Op::DeleteState { root } => delete_state(tables, root),

@@ -34,7 +34,7 @@ mod sidecars;
 mod values;
 mod writer;
 
-pub use batch::{Batch, Op};
+pub use batch::{Batch, Encoding, Op, Value};
 pub use database::{BlockRef, Database, StoredBlock, StoredState, meta_key};
 pub use error::{Fault, OpenError};
 pub use identity::{Identity, SCHEMA_VERSION};

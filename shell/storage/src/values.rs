@@ -9,6 +9,8 @@
 //!  key ‖ 1  ->  next part …                          (chunk index u32, all big-endian)
 //! ```
 
+use std::io::{BufRead, Read, Write};
+
 use crate::engine::{Entry, Reading, Table, Writing};
 use crate::error::Fault;
 
@@ -17,6 +19,8 @@ const CHUNK: usize = 32_000;
 /// Largest value accepted: far above any state, and a bound on what a damaged header can ask for.
 const VALUE_MAX: usize = 1 << 30;
 const HEADER: usize = 17;
+/// Room made at once for a value that is read: that of a state of a million and a half validators.
+const RAW_AT_ONCE: usize = 256 << 20;
 /// The only encoding: one zstd frame with a checksum. Bytes that do not shrink are stored in a frame all the same, which
 /// costs some twenty bytes, because only the checksum makes a flipped bit on the disk an error instead of a wrong block.
 const ZSTD: u8 = 1;
@@ -30,14 +34,76 @@ fn chunk_count(stored_len: usize) -> usize {
     stored_len.div_ceil(CHUNK).max(1)
 }
 
-fn compress(raw: &[u8]) -> Result<Vec<u8>, Fault> {
-    let engine = |error: std::io::Error| Fault::Engine(error.to_string());
-    let mut compressor = zstd::bulk::Compressor::new(1).map_err(engine)?;
-    compressor.include_checksum(true).map_err(engine)?;
-    compressor.compress(raw).map_err(engine)
+/// The first part, which the header goes before, and how many bytes there are; the others are put where they belong.
+struct Parts<'t> {
+    tables: &'t mut dyn Writing,
+    table: Table,
+    key: &'t [u8],
+    first: Vec<u8>,
+    /// Bytes of the part that is not full yet.
+    part: Vec<u8>,
+    full: usize,
+    /// Why a part could not be put; `std::io` cannot carry it.
+    fault: Option<Fault>,
 }
 
-/// Stores a value with an uncompressed prefix that can be read alone.
+impl Parts<'_> {
+    fn end_part(&mut self) -> Result<(), Fault> {
+        match self.full {
+            0 => self.first = std::mem::take(&mut self.part),
+            index => self.tables.put(self.table, &chunk_key(self.key, index), &self.part)?,
+        }
+        self.part.clear();
+        self.full += 1;
+        Ok(())
+    }
+
+    /// Puts the last part; gives the first, and the bytes of all.
+    fn finish(mut self) -> Result<(Vec<u8>, usize), Fault> {
+        let stored = self.full * CHUNK + self.part.len();
+        if !self.part.is_empty() {
+            self.end_part()?;
+        }
+        Ok((self.first, stored))
+    }
+}
+
+impl Write for Parts<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = bytes.len().min(CHUNK - self.part.len());
+        self.part.extend_from_slice(&bytes[..taken]);
+        if self.part.len() == CHUNK
+            && let Err(fault) = self.end_part()
+        {
+            self.fault = Some(fault);
+            return Err(std::io::Error::other("a part could not be put"));
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Puts all parts but the first, which it gives, with the bytes of all.
+fn put_parts(parts: Parts<'_>, raw: &[u8]) -> Result<(Vec<u8>, usize), Fault> {
+    let engine = |error: std::io::Error| Fault::Engine(error.to_string());
+    let mut encoder = zstd::stream::write::Encoder::new(parts, 1).map_err(engine)?;
+    encoder.include_checksum(true).map_err(engine)?;
+    encoder.set_pledged_src_size(Some(raw.len() as u64)).map_err(engine)?;
+    let written = encoder.write_all(raw);
+    if let Err(error) = written {
+        return Err(encoder.get_mut().fault.take().unwrap_or_else(|| engine(error)));
+    }
+    match encoder.try_finish() {
+        Ok(parts) => parts.finish(),
+        Err((mut encoder, error)) => Err(encoder.get_mut().fault.take().unwrap_or_else(|| engine(error))),
+    }
+}
+
+/// Stores a value with an uncompressed prefix that can be read alone. Beside the value itself no more than a part of it
+/// is in memory.
 pub(crate) fn put(
     tables: &mut dyn Writing,
     table: Table,
@@ -50,19 +116,16 @@ pub(crate) fn put(
     }
     // A shorter value must not leave the tail of a longer one behind.
     delete(tables, table, key)?;
-    let stored = compress(raw)?;
-    let mut first = Vec::with_capacity(HEADER + prefix.len() + stored.len().min(CHUNK));
-    first.extend((stored.len() as u64).to_be_bytes());
+    let (first, part) = (Vec::new(), Vec::with_capacity(raw.len().min(CHUNK)));
+    let parts = Parts { tables: &mut *tables, table, key, first, part, full: 0, fault: None };
+    let (first_part, stored) = put_parts(parts, raw)?;
+    let mut first = Vec::with_capacity(HEADER + prefix.len() + first_part.len());
+    first.extend((stored as u64).to_be_bytes());
     first.extend((raw.len() as u64).to_be_bytes());
     first.push(ZSTD);
     first.extend(prefix);
-    let mut parts = stored.chunks(CHUNK);
-    first.extend(parts.next().unwrap_or_default());
-    tables.put(table, &chunk_key(key, 0), &first)?;
-    for (index, part) in parts.enumerate() {
-        tables.put(table, &chunk_key(key, index + 1), part)?;
-    }
-    Ok(())
+    first.extend(first_part);
+    tables.put(table, &chunk_key(key, 0), &first)
 }
 
 struct Header {
@@ -95,24 +158,84 @@ pub(crate) fn get(
     let Header { stored_len, raw_len, encoding } = header(table, &first)?;
     let body = HEADER + prefix_len;
     let prefix = first.get(HEADER..body).ok_or_else(|| damaged("wrong prefix"))?.to_vec();
-    let mut stored = Vec::with_capacity(stored_len);
-    stored.extend(&first[body..]);
-    for index in 1..chunk_count(stored_len) {
-        let part = tables.get(table, &chunk_key(key, index))?;
-        stored.extend(part.ok_or_else(|| damaged("missing part"))?);
-    }
-    if stored.len() != stored_len {
-        return Err(damaged("wrong length"));
-    }
     if encoding != ZSTD {
         return Err(damaged("unknown encoding"));
     }
-    let raw = zstd::bulk::decompress(&stored, raw_len)
-        .map_err(|error| damaged(&format!("undecodable content ({error})")))?;
-    if raw.len() != raw_len {
+    let rest = 1..chunk_count(stored_len);
+    let mut stored =
+        Stored { tables, table, key, part: first[body..].to_vec(), at: 0, rest, len: 0, fault: None };
+    let decoded = decompress(&mut stored, raw_len);
+    if let Some(fault) = stored.fault {
+        return Err(fault);
+    }
+    let raw = decoded.map_err(|error| damaged(&format!("undecodable content ({error})")))?;
+    if raw.len() != raw_len || stored.len + stored.part.len() != stored_len || !stored.rest.is_empty() {
         return Err(damaged("wrong length"));
     }
     Ok(Some((prefix, raw)))
+}
+
+/// The one frame of a value, without more of it in memory than a part.
+fn decompress(stored: &mut Stored<'_>, raw_len: usize) -> std::io::Result<Vec<u8>> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)?.single_frame();
+    // What a damaged header promises is not believed before the bytes are there.
+    let mut raw = Vec::with_capacity(raw_len.min(RAW_AT_ONCE));
+    decoder.by_ref().take(raw_len as u64 + 1).read_to_end(&mut raw)?;
+    let stored = decoder.finish();
+    match stored.fill_buf()?.is_empty() {
+        true => Ok(raw),
+        false => Err(std::io::Error::other("bytes follow its end")),
+    }
+}
+
+/// The parts of a value, one after the other.
+struct Stored<'t> {
+    tables: &'t dyn Reading,
+    table: Table,
+    key: &'t [u8],
+    part: Vec<u8>,
+    /// Bytes of the part that were read.
+    at: usize,
+    /// Parts that come after it.
+    rest: std::ops::Range<usize>,
+    /// Bytes of the parts before it.
+    len: usize,
+    /// Why a part could not be read; `std::io` cannot carry it.
+    fault: Option<Fault>,
+}
+
+impl Read for Stored<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let part = self.fill_buf()?;
+        let taken = part.len().min(into.len());
+        into[..taken].copy_from_slice(&part[..taken]);
+        self.consume(taken);
+        Ok(taken)
+    }
+}
+
+impl BufRead for Stored<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        while self.at == self.part.len()
+            && let Some(index) = self.rest.next()
+        {
+            self.len += self.part.len();
+            self.at = 0;
+            self.part = match self.tables.get(self.table, &chunk_key(self.key, index)) {
+                Ok(Some(part)) => part,
+                Ok(None) => return Err(std::io::Error::other("a part is missing")),
+                Err(fault) => {
+                    self.fault = Some(fault);
+                    return Err(std::io::Error::other("a part could not be read"));
+                }
+            };
+        }
+        Ok(&self.part[self.at..])
+    }
+
+    fn consume(&mut self, read: usize) {
+        self.at += read;
+    }
 }
 
 /// Reads only the prefix, without the cost of the value.
@@ -190,6 +313,30 @@ mod tests {
         for raw in [noise(2_000), noise(300).into_iter().flat_map(|byte| [byte; 9]).collect(), vec![7]] {
             damage_everywhere(&raw);
         }
+    }
+
+    #[test]
+    fn a_missing_shortened_or_prolonged_part_is_an_error() {
+        let memory = Memory::default();
+        memory.write(&mut |t| put(t, Table::Blobs, b"k", b"", &noise(100_000))).unwrap();
+        for (key, good) in entries(&memory) {
+            for bad in [None, Some(good[..good.len() - 1].to_vec()), Some([good.as_slice(), &[0]].concat())] {
+                let change = |t: &mut dyn Writing| match &bad {
+                    Some(bad) => t.put(Table::Blobs, &key, bad),
+                    None => t.delete(Table::Blobs, &key),
+                };
+                memory.write(&mut |t| change(t)).unwrap();
+                let found = get(&*memory.snapshot().unwrap(), Table::Blobs, b"k", 0);
+                let is_first = key.ends_with(&[0; 4]);
+                match found {
+                    // Without its first part a value is not there at all.
+                    Ok(found) => assert!(found.is_none() && is_first && bad.is_none()),
+                    Err(fault) => assert!(matches!(fault, Fault::Corrupt(_)), "{fault}"),
+                }
+            }
+            memory.write(&mut |t| t.put(Table::Blobs, &key, &good)).unwrap();
+        }
+        assert!(get(&*memory.snapshot().unwrap(), Table::Blobs, b"k", 0).unwrap().is_some());
     }
 
     fn damage_everywhere(raw: &[u8]) {

@@ -29,7 +29,7 @@ fn block(number: u64, parent: u64) -> Op {
 }
 
 fn state(number: u64) -> Op {
-    Op::PutState { root: root(number), slot: number / 10, ssz: vec![number as u8; 5000] }
+    Op::PutState { root: root(number), slot: number / 10, ssz: vec![number as u8; 5000].into() }
 }
 
 fn canonical(number: u64) -> Op {
