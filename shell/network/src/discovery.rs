@@ -26,6 +26,9 @@ const QUERY_PAUSE_LAST: Duration = Duration::from_secs(15);
 /// Subnet searches that wait, enough for every subnet of Fulu; a further one is dropped, the node asks again when it
 /// still needs peers.
 const SEARCHES_MAX: usize = 256;
+/// Subnets that one query looks for. One each would take minutes where validators need many, and whom one query finds
+/// are too few for all of Fulu's.
+const SEARCHES_A_QUERY: usize = 16;
 
 /// What discovery needs to start.
 pub(crate) struct Settings<'a> {
@@ -47,7 +50,7 @@ pub(crate) enum Found {
     RecordChanged,
 }
 
-type Query = BoxFuture<'static, (Result<Vec<Enr>, QueryError>, bool)>;
+type Query = BoxFuture<'static, (Result<Vec<Enr>, QueryError>, Vec<Subnet>)>;
 
 /// A discv5 node, or only its record when discovery is off.
 pub(crate) struct Discovery {
@@ -58,6 +61,9 @@ pub(crate) struct Discovery {
     events: Option<mpsc::Receiver<discv5::Event>>,
     query: Option<Query>,
     searches: VecDeque<Subnet>,
+    /// The last query was for subnets. Those for any peers take turns with them, since a node that asks for subnets
+    /// which nobody has would otherwise never meet anybody.
+    searched: bool,
     hungry: bool,
     pause: Duration,
     next_query: Instant,
@@ -111,6 +117,7 @@ impl Discovery {
             events,
             query: None,
             searches: VecDeque::new(),
+            searched: false,
             hungry: true,
             pause: QUERY_PAUSE_FIRST,
             next_query: Instant::now(),
@@ -162,9 +169,9 @@ impl Discovery {
         has_changed
     }
 
-    /// Whether a record is of a node that we want to meet: on our fork and, if asked, of a subnet.
-    pub(crate) fn suits(&self, record: &Enr, subnet: Option<Subnet>) -> bool {
-        suits(record, enr::fork_digest(&self.local_enr()), subnet, &self.custody)
+    /// Whether a record is of a node that we want to meet: on our fork.
+    pub(crate) fn suits(&self, record: &Enr) -> bool {
+        suits(record, enr::fork_digest(&self.local_enr()))
     }
 
     /// Whether more peers are wanted. `alone` brings the short pause between queries back.
@@ -199,9 +206,9 @@ impl Discovery {
             }
             let next_query = self.next_query;
             tokio::select! {
-                (result, wanted) = poll_query(&mut self.query) => {
+                (result, searches) = poll_query(&mut self.query) => {
                     self.query = None;
-                    return Found::Candidates(self.candidates(result, wanted));
+                    return Found::Candidates(self.candidates(result, &searches));
                 }
                 event = poll_events(&mut self.events) => match event {
                     Some(discv5::Event::SocketUpdated(address)) => {
@@ -217,42 +224,50 @@ impl Discovery {
     }
 
     fn start_query(&mut self) {
-        let search = self.searches.pop_front();
-        if search.is_none() && !self.hungry {
+        let is_search = !self.searches.is_empty() && !(self.hungry && self.searched);
+        if !is_search && !self.hungry {
             self.next_query = Instant::now() + Duration::from_secs(1);
             return;
         }
+        let count = if is_search { self.searches.len().min(SEARCHES_A_QUERY) } else { 0 };
+        let searches: Vec<Subnet> = self.searches.drain(..count).collect();
+        self.searched = is_search;
         let digest = enr::fork_digest(&self.local_enr());
         let own = self.local_enr().node_id();
-        let custody = self.custody;
-        let predicate =
-            move |record: &Enr| record.node_id() != own && suits(record, digest, search, &custody);
+        let (custody, sought) = (self.custody, searches.clone());
+        let predicate = move |record: &Enr| {
+            record.node_id() != own
+                && suits(record, digest)
+                && (sought.is_empty() || is_of_any(record, &sought, &custody))
+        };
         let query = self.discv5.find_node_predicate(NodeId::random(), Box::new(predicate), QUERY_RECORDS);
-        self.query = Some(Box::pin(async move { (query.await, search.is_some()) }));
+        self.query = Some(Box::pin(async move { (query.await, searches) }));
         self.next_query = Instant::now() + self.pause;
         self.pause = (self.pause * 3 / 2).min(QUERY_PAUSE_LAST);
+        if !self.searches.is_empty() {
+            self.wake();
+        }
     }
 
     /// Records from a query, and from the routing table, which also holds those who found us.
-    fn candidates(&self, result: Result<Vec<Enr>, QueryError>, wanted: bool) -> Vec<Candidate> {
+    fn candidates(&self, result: Result<Vec<Enr>, QueryError>, searches: &[Subnet]) -> Vec<Candidate> {
         let mut records = result.unwrap_or_else(|error| {
             tracing::debug!(?error, "a discovery query failed");
             Vec::new()
         });
-        if !wanted {
-            records.extend(self.discv5.table_entries_enr());
-        }
+        records.extend(self.discv5.table_entries_enr());
         let local = self.local_enr();
-        records.retain(|record| record.node_id() != local.node_id() && self.suits(record, None));
+        records.retain(|record| record.node_id() != local.node_id() && self.suits(record));
+        let wanted = |record: &Enr| is_of_any(record, searches, &self.custody);
         let mut candidates: Vec<Candidate> =
-            records.iter().filter_map(|record| candidate(record, wanted)).collect();
-        candidates.sort_by_key(|candidate| candidate.peer);
+            records.iter().filter_map(|record| candidate(record, wanted(record))).collect();
+        candidates.sort_by_key(|candidate| (candidate.peer, !candidate.wanted));
         candidates.dedup_by_key(|candidate| candidate.peer);
         candidates
     }
 }
 
-async fn poll_query(query: &mut Option<Query>) -> (Result<Vec<Enr>, QueryError>, bool) {
+async fn poll_query(query: &mut Option<Query>) -> (Result<Vec<Enr>, QueryError>, Vec<Subnet>) {
     match query {
         Some(query) => query.await,
         None => std::future::pending().await,
@@ -273,22 +288,27 @@ pub(crate) fn candidate(record: &Enr, wanted: bool) -> Option<Candidate> {
     (!addresses.is_empty()).then_some(Candidate { peer, addresses, wanted })
 }
 
-/// Whether a record is of our fork and, if asked, of a subnet. Right after a fork, records are still about whose node
-/// has come along and has not said so yet: those that named our digest as their next are of our fork as well.
-fn suits(record: &Enr, digest: Option<[u8; 4]>, subnet: Option<Subnet>, custody: &ColumnCustody) -> bool {
+/// Whether a record is of our fork. Right after a fork, records are still about whose node has come along and has not
+/// said so yet: those that named our digest as their next are of our fork as well.
+fn suits(record: &Enr, digest: Option<[u8; 4]>) -> bool {
+    let digests = [enr::fork_digest(record), enr::fields(record).next_fork_digest];
+    digest.is_some() && digests.contains(&digest)
+}
+
+/// Whether a record is of a node that hears one of these subnets.
+fn is_of_any(record: &Enr, subnets: &[Subnet], custody: &ColumnCustody) -> bool {
+    if subnets.is_empty() {
+        return false;
+    }
     let fields = enr::fields(record);
-    let digests = [enr::fork_digest(record), fields.next_fork_digest];
-    let same_fork = digest.is_some() && digests.contains(&digest);
-    same_fork
-        && match subnet {
-            None => true,
-            Some(Subnet::Attestation(index)) => enr::bit(&fields.attnets, index),
-            Some(Subnet::Sync(index)) => enr::bit(&[fields.syncnets], index),
-            Some(Subnet::DataColumn(subnet)) => {
-                let groups = fields.custody_group_count.unwrap_or_default();
-                custody.subnets_of(&record.node_id().raw(), groups).contains(&subnet)
-            }
-        }
+    let asks_for_columns = subnets.iter().any(|subnet| matches!(subnet, Subnet::DataColumn(_)));
+    let groups = fields.custody_group_count.filter(|_| asks_for_columns).unwrap_or_default();
+    let columns = custody.subnets_of(&record.node_id().raw(), groups);
+    subnets.iter().any(|subnet| match subnet {
+        Subnet::Attestation(index) => enr::bit(&fields.attnets, *index),
+        Subnet::Sync(index) => enr::bit(&[fields.syncnets], *index),
+        Subnet::DataColumn(subnet) => columns.contains(subnet),
+    })
 }
 
 fn discv5_config(listen: ListenConfig, advertised: Option<IpAddr>) -> discv5::Config {
@@ -324,16 +344,14 @@ mod tests {
         };
         let record = |digest| enr::build(&key.enr_key(), Address::default(), Some(fields(digest))).unwrap();
         let ours = Some([1; 4]);
+        assert!(suits(&record(1), ours) && !suits(&record(2), ours));
         let custody = ColumnCustody::of(types::Spec::mainnet());
-        let suits = |record: &Enr, digest, subnet| suits(record, digest, subnet, &custody);
-        assert!(suits(&record(1), ours, None));
-        assert!(!suits(&record(2), ours, None));
-        assert!(suits(&record(1), ours, Some(Subnet::Attestation(9))));
-        assert!(!suits(&record(1), ours, Some(Subnet::Attestation(8))));
-        assert!(suits(&record(1), ours, Some(Subnet::Sync(2))));
-        assert!(!suits(&record(1), ours, Some(Subnet::Sync(200))));
+        let is_of = |subnets: &[Subnet]| is_of_any(&record(1), subnets, &custody);
+        assert!(is_of(&[Subnet::Attestation(9)]) && !is_of(&[Subnet::Attestation(8)]));
+        assert!(is_of(&[Subnet::Sync(2)]) && !is_of(&[Subnet::Sync(200)]));
+        assert!(is_of(&[Subnet::Attestation(8), Subnet::Sync(2)]) && !is_of(&[]));
         let bare = enr::build(&key.enr_key(), Address::default(), None).unwrap();
-        assert!(!suits(&bare, ours, None) && !suits(&bare, None, None));
+        assert!(!suits(&bare, ours) && !suits(&bare, None));
     }
 
     #[test]
@@ -346,8 +364,7 @@ mod tests {
         };
         let found = |count| -> Vec<u64> {
             let record = record(count);
-            let has =
-                |subnet: &u64| suits(&record, Some([1; 4]), Some(Subnet::DataColumn(*subnet)), &custody);
+            let has = |subnet: &u64| is_of_any(&record, &[Subnet::DataColumn(*subnet)], &custody);
             (0..128).filter(has).collect()
         };
         let id = record(None).node_id().raw();
@@ -358,11 +375,10 @@ mod tests {
 
     #[test]
     fn after_a_fork_those_who_named_our_digest_as_their_next_are_still_met() {
-        let custody = ColumnCustody::of(types::Spec::mainnet());
         let key = SecretKey::generate();
         let fields = Fields { eth2: Some([1; 16]), next_fork_digest: Some([2; 4]), ..Fields::default() };
         let record = enr::build(&key.enr_key(), Address::default(), Some(fields)).unwrap();
-        let suits = |digest| suits(&record, Some([digest; 4]), None, &custody);
+        let suits = |digest| suits(&record, Some([digest; 4]));
         assert!(suits(1) && suits(2) && !suits(3));
     }
 }

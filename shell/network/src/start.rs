@@ -121,7 +121,7 @@ impl Network {
         let now = Instant::now();
         let mut dials = Dials::new(statics, now);
         for record in &bootnodes {
-            if discovery.suits(record, None)
+            if discovery.suits(record)
                 && let Some(candidate) = discovery::candidate(record, true)
             {
                 dials.offer(candidate, now);

@@ -39,6 +39,35 @@ async fn two_nodes_find_each_other_through_a_bootnode() {
 }
 
 #[tokio::test]
+async fn nodes_that_start_at_once_all_meet_although_they_look_for_subnets_that_nobody_has() {
+    let bootnode = bootnode().await;
+    let starts = (0..5).map(|_| node(|config| discovering(config, &bootnode)));
+    let mut nodes = futures::future::join_all(starts).await;
+    // Validators make their node look for subnets again and again.
+    for node in &nodes {
+        for subnet in 0..64 {
+            node.handle.discover_subnet(crate::Subnet::Attestation(subnet)).await;
+        }
+    }
+    let all: Vec<PeerId> = nodes.iter().map(Node::peer).collect();
+    let meet = nodes.iter_mut().map(|node| {
+        let mut strangers: std::collections::BTreeSet<PeerId> = all.iter().copied().collect();
+        strangers.remove(&node.peer());
+        async move {
+            node.expect("everybody", |event| {
+                if let NetworkEvent::PeerConnected { peer, .. } = event {
+                    strangers.remove(&peer);
+                }
+                strangers.is_empty().then_some(())
+            })
+            .await;
+        }
+    });
+    futures::future::join_all(meet).await;
+    bootnode.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_node_on_another_fork_is_not_dialled() {
     let bootnode = bootnode().await;
     let mut foreign = node(|config| {
