@@ -1,8 +1,6 @@
 //! [`validate_light_client_update`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/light-client/sync-protocol.md#validate_light_client_update),
 //! rule by rule in the specification's order.
 
-use std::sync::Arc;
-
 use crypto::{PublicKey, Signature, fast_aggregate_verify};
 use ssz::{Ctx, SszExt};
 use transition::misc::{compute_domain, compute_signing_root};
@@ -146,16 +144,12 @@ fn check_signature(
 }
 
 /// The keys of the members who signed.
-fn participants(
-    committee: &SyncCommittee,
-    update: &LightClientUpdate,
-) -> Result<Vec<Arc<PublicKey>>, Invalid> {
+fn participants(committee: &SyncCommittee, update: &LightClientUpdate) -> Result<Vec<PublicKey>, Invalid> {
     let bits = &update.sync_aggregate.sync_committee_bits;
     if bits.len() != committee.pubkeys.len() {
         return Err(Invalid::CommitteeSize { bits: bits.len(), members: committee.pubkeys.len() });
     }
     let keys = bits.iter().zip(committee.pubkeys.iter()).filter(|(signed, _)| *signed);
     // The committee is proved, and its keys were checked when they were deposited; a bad one verifies nothing.
-    keys.map(|(_, key)| PublicKey::from_compressed(&key.0).map(Arc::new).map_err(|_| Invalid::Signature))
-        .collect()
+    keys.map(|(_, key)| PublicKey::from_compressed(&key.0).map_err(|_| Invalid::Signature)).collect()
 }

@@ -256,7 +256,6 @@ pub(crate) fn sum(signatures: &[BlsSignature]) -> Option<BlsSignature> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use crypto::{PublicKey, SecretKey};
     use types::{FixedBytes, SszExt};
@@ -301,7 +300,7 @@ mod tests {
     fn check_best(of: &[&[usize]], expected: &[usize]) {
         let best = pool(of).aggregate_attestation(Slot(1), root(&data(1)), None).unwrap();
         assert_eq!(best.aggregation_bits.ones().collect::<Vec<_>>(), expected);
-        let keys: Vec<Arc<PublicKey>> = expected.iter().map(|m| Arc::new(key(*m).public_key())).collect();
+        let keys: Vec<PublicKey> = expected.iter().map(|m| key(*m).public_key()).collect();
         let signature = Signature::from_compressed(&best.signature.0).unwrap();
         assert!(crypto::fast_aggregate_verify(&keys, &root(&data(1)).0, &signature));
     }

@@ -208,8 +208,7 @@ mod tests {
     fn check(aggregate: &SyncAggregate, expected: &[(usize, usize)]) {
         let places: Vec<usize> = expected.iter().map(|(place, _)| *place).collect();
         assert_eq!(aggregate.sync_committee_bits.ones().collect::<Vec<_>>(), places);
-        let keys: Vec<Arc<PublicKey>> =
-            expected.iter().map(|(_, m)| Arc::new(key(*m).public_key())).collect();
+        let keys: Vec<PublicKey> = expected.iter().map(|(_, m)| key(*m).public_key()).collect();
         let signature = Signature::from_compressed(&aggregate.sync_committee_signature.0).unwrap();
         assert!(crypto::fast_aggregate_verify(&keys, &ROOT.0, &signature));
     }

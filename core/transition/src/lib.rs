@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod accessors;
+mod attesters;
 pub mod block;
 pub mod churn;
 pub mod epoch;

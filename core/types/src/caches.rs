@@ -21,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 
 use crypto::PubkeyTable;
 
+use crate::key_sums::KeySums;
 use crate::{BlsPubkey, Epoch, Gwei, Root, Slot, ValidatorIndex};
 
 /// What decides the committees of an epoch. States with equal keys have equal committees.
@@ -50,6 +51,8 @@ pub struct CommitteeCache {
     pub committees_per_slot: u64,
     /// All active validators in shuffled order, committee after committee.
     pub shuffling: Vec<ValidatorIndex>,
+    /// The sums of the committees' keys, as far as they were asked for.
+    pub key_sums: KeySums,
 }
 
 impl CommitteeCache {
@@ -144,8 +147,16 @@ mod tests {
         let key = ShufflingKey { epoch: Epoch(epoch), decision_root: Root::ZERO, seed: [0; 32] };
         let shuffling = (0..10).map(ValidatorIndex).collect();
         let (first_slot, slots_per_epoch) = (Slot(epoch * 8), 8);
-        Arc::new(CommitteeCache { key, first_slot, slots_per_epoch, committees_per_slot: 2, shuffling })
-            .into()
+        let (committees_per_slot, key_sums) = (2, KeySums::default());
+        Arc::new(CommitteeCache {
+            key,
+            first_slot,
+            slots_per_epoch,
+            committees_per_slot,
+            shuffling,
+            key_sums,
+        })
+        .into()
     }
 
     fn filled() -> StateCaches {

@@ -9,6 +9,7 @@ mod config;
 pub mod constants;
 mod containers;
 mod fork_name;
+mod key_sums;
 mod preset;
 mod primitives;
 mod settings;
@@ -19,6 +20,7 @@ pub use caches::{CommitteeCache, ProposerCache, PubkeyIndex, ShufflingKey, State
 pub use config::{BlobParameters, Config};
 pub use containers::*;
 pub use fork_name::{ForkName, UnknownFork};
+pub use key_sums::KeySums;
 pub use preset::Preset;
 pub use primitives::{CommitteeIndex, Epoch, Gwei, Slot, Time, ValidatorIndex};
 pub use settings::{SettingError, Settings};

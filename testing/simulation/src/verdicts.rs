@@ -48,25 +48,23 @@ impl Verdicts {
 }
 
 fn key(set: &SignatureSet) -> [u8; 32] {
-    let mut bytes = Vec::with_capacity(128 + 48 * set.pubkeys.len());
+    let mut bytes = Vec::with_capacity(176);
     bytes.extend_from_slice(&set.message);
     bytes.extend_from_slice(&set.signature);
-    set.pubkeys.iter().for_each(|key| bytes.extend_from_slice(&key.compress()));
+    bytes.extend_from_slice(&set.pubkey.compress());
     hash(&bytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use keys::interop_secret_key;
 
     use super::*;
 
     fn set(signer: u64, claimed: u64, message: u8) -> SignatureSet {
         let signature = interop_secret_key(signer).sign(&[message; 32]).compress();
-        let pubkeys = vec![Arc::new(interop_secret_key(claimed).public_key())];
-        SignatureSet { message: [message; 32], signature, pubkeys }
+        let pubkey = interop_secret_key(claimed).public_key();
+        SignatureSet { message: [message; 32], signature, pubkey }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crypto::hash;
 use transition::accessors::{get_beacon_committee, get_committee_count_per_slot, get_indexed_attestation};
-use transition::signatures::{aggregate_and_proof_set, indexed_attestation_set, selection_proof_set};
+use transition::signatures::{aggregate_and_proof_set, attestation_set, selection_proof_set};
 use types::constants::TARGET_AGGREGATORS_PER_COMMITTEE;
 use types::{
     Attestation, BeaconState, Bits, BlsSignature, CommitteeIndex, Ctx, Epoch, ForkName, Root,
@@ -82,7 +82,7 @@ pub fn validate_beacon_aggregate_and_proof_gossip(
     let signatures = [
         (selection_proof_set(state, signed), "invalid selection proof signature"),
         (aggregate_and_proof_set(state, signed), "invalid aggregator signature"),
-        (indexed_attestation_set(state, &indexed), "invalid aggregate signature"),
+        (attestation_set(state, aggregate), "invalid aggregate signature"),
     ];
     let signatures = signatures.into_iter().map(|(set, why)| match set {
         Ok(set) => Ok((set, Why(why))),

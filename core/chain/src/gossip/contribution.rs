@@ -82,13 +82,13 @@ fn signatures(
     let selection = SignatureSet {
         message: signing_root(state, DOMAIN_SYNC_COMMITTEE_SELECTION_PROOF, slot, &selection),
         signature: message.selection_proof.0,
-        pubkeys: vec![key.clone()],
+        pubkey: key,
     };
     let ctx = state.spec().ctx_at_slot(slot);
     let aggregator = SignatureSet {
         message: signing_root(state, DOMAIN_CONTRIBUTION_AND_PROOF, slot, &message.hash_tree_root(ctx)),
         signature: signed.signature.0,
-        pubkeys: vec![key],
+        pubkey: key,
     };
     let voters: Vec<_> =
         contribution.aggregation_bits.ones().filter_map(|place| members.get(place)).copied().collect();

@@ -66,7 +66,7 @@ pub(super) fn sync_vote_set(
     let key = |pubkey| public_key(state, validator_index(state, pubkey)?).ok();
     let pubkeys = members.iter().map(key).collect::<Option<Vec<_>>>()?;
     let message = signing_root(state, DOMAIN_SYNC_COMMITTEE, slot, &root);
-    Some(SignatureSet { message, signature: signature.0, pubkeys })
+    Some(SignatureSet::of_keys(message, signature.0, &pubkeys))
 }
 
 /// What is signed at a slot.

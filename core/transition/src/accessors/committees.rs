@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use types::constants::DOMAIN_BEACON_ATTESTER;
 use types::{
-    Attestation, BeaconState, Bits, CommitteeCache, CommitteeIndex, Epoch, IndexedAttestation, Root,
+    Attestation, BeaconState, Bits, CommitteeCache, CommitteeIndex, Epoch, IndexedAttestation, KeySums, Root,
     ShufflingKey, Slot, ValidatorIndex,
 };
 
@@ -77,6 +77,7 @@ fn compute_committees(state: &BeaconState, key: ShufflingKey) -> CommitteeCache 
         slots_per_epoch: preset.slots_per_epoch,
         committees_per_slot: committees_per_slot(state, active.len()),
         shuffling: shuffle_list(active, &key.seed, preset.shuffle_round_count),
+        key_sums: KeySums::default(),
     }
 }
 

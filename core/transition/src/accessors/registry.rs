@@ -72,7 +72,7 @@ pub fn get_pending_balance_to_withdraw(
 }
 
 /// The decompressed key of a validator.
-pub fn public_key(state: &BeaconState, index: ValidatorIndex) -> Result<Arc<PublicKey>, AccessError> {
+pub fn public_key(state: &BeaconState, index: ValidatorIndex) -> Result<PublicKey, AccessError> {
     let validator = state.validators.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
     let table = &state.context.caches.pubkeys;
     table.get(index.as_usize(), &validator.pubkey.0).map_err(|_| AccessError::BadPubkey(index))

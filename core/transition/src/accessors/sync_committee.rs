@@ -34,10 +34,8 @@ pub fn get_next_sync_committee_indices(state: &BeaconState) -> Result<Vec<Valida
 /// [`get_next_sync_committee`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/beacon-chain.md#get_next_sync_committee).
 pub fn get_next_sync_committee(state: &BeaconState) -> Result<SyncCommittee, AccessError> {
     let indices = get_next_sync_committee_indices(state)?;
-    let keys: Vec<PublicKey> = indices
-        .iter()
-        .map(|index| public_key(state, *index).map(|key| PublicKey::clone(&key)))
-        .collect::<Result<_, _>>()?;
+    let keys: Vec<PublicKey> =
+        indices.iter().map(|index| public_key(state, *index)).collect::<Result<_, _>>()?;
     let sum = eth_aggregate_pubkeys(&keys).map_err(|_| AccessError::NoAggregateKey)?;
     Ok(SyncCommittee {
         pubkeys: indices.iter().map(|index| state.validators[index.as_usize()].pubkey).collect(),

@@ -1,18 +1,17 @@
 //! Attestations.
 
 use types::constants::{PARTICIPATION_FLAG_WEIGHTS, PROPOSER_WEIGHT, WEIGHT_DENOMINATOR};
-use types::{
-    Attestation, AttestationData, BeaconState, ForkName, Gwei, IndexedAttestation, PendingAttestation,
-};
+use types::{Attestation, AttestationData, BeaconState, ForkName, Gwei, PendingAttestation};
 
 use super::AttestationInvalid;
 use crate::accessors::{
-    AccessError, get_attestation_participation_flag_indices, get_beacon_committee, get_beacon_proposer_index,
-    get_committee_indices, get_current_epoch, get_indexed_attestation, get_previous_epoch, has_flag,
+    AccessError, get_attestation_participation_flag_indices, get_beacon_proposer_index, get_current_epoch,
+    get_previous_epoch, has_flag,
 };
+use crate::attesters::Attesters;
 use crate::epoch::get_base_reward_per_increment;
 use crate::mutators::increase_balance;
-use crate::signatures::{Signatures, indexed_attestation_set};
+use crate::signatures::{Signatures, attesters_set};
 
 /// [`process_attestation`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#attestations);
 /// modified in Altair, Deneb and Electra.
@@ -23,18 +22,18 @@ pub fn process_attestation(
 ) -> Result<(), AttestationInvalid> {
     check_data(state, &attestation.data)?;
     // Finds the committees, and that their size is that of the bits.
-    let indexed = get_indexed_attestation(state, attestation)?;
-    if indexed.attesting_indices.is_empty() {
+    let attesters = Attesters::of(state, attestation)?;
+    if attesters.is_empty() {
         return Err(AttestationInvalid::Empty);
     }
     if state.fork_name() >= ForkName::Electra {
-        check_committees(state, attestation)?;
+        check_committees(attestation, &attesters)?;
     }
-    if !signatures.take(|| indexed_attestation_set(state, &indexed)) {
+    if !signatures.take(|| attesters_set(state, attestation, &attesters)) {
         return Err(AttestationInvalid::Signature);
     }
     if state.fork_name() >= ForkName::Altair {
-        add_participation(state, &indexed)
+        add_participation(state, &attestation.data, &attesters)
     } else {
         add_pending_attestation(state, attestation)
     }
@@ -65,20 +64,12 @@ fn check_data(state: &BeaconState, data: &AttestationData) -> Result<(), Attesta
 }
 
 /// Since Electra (EIP-7549) bits name the committees instead of the data, and each that is named must have voted.
-fn check_committees(state: &BeaconState, attestation: &Attestation) -> Result<(), AttestationInvalid> {
+fn check_committees(attestation: &Attestation, attesters: &Attesters<'_>) -> Result<(), AttestationInvalid> {
     let data = &attestation.data;
     if data.index != 0 || attestation.committee_bits.is_empty() {
         return Err(AttestationInvalid::CommitteeInData(data.index));
     }
-    let mut offset = 0;
-    for index in get_committee_indices(&attestation.committee_bits) {
-        let end = offset + get_beacon_committee(state, data.slot, index)?.len();
-        if !(offset..end).any(|place| attestation.aggregation_bits.get(place)) {
-            return Err(AttestationInvalid::Empty);
-        }
-        offset = end;
-    }
-    Ok(())
+    if attesters.is_of_every_committee() { Ok(()) } else { Err(AttestationInvalid::Empty) }
 }
 
 /// Until Altair the state keeps the attestation until its epoch and the one after it have ended.
@@ -109,36 +100,45 @@ fn add_pending_attestation(
 /// Since Altair the state keeps flags of each attester, and the proposer is paid for every new one at once.
 fn add_participation(
     state: &mut BeaconState,
-    attestation: &IndexedAttestation,
+    data: &AttestationData,
+    attesters: &Attesters<'_>,
 ) -> Result<(), AttestationInvalid> {
-    let data = &attestation.data;
     let flags = get_attestation_participation_flag_indices(state, data, state.slot - data.slot)?
         .ok_or(AttestationInvalid::Source)?;
     let increment = state.spec().preset.effective_balance_increment;
-    let base_reward_per_increment = get_base_reward_per_increment(state)?.0;
-    let overflow = AccessError::Overflow("a proposer's reward");
     let participation = if data.target.epoch == get_current_epoch(state) {
         &mut state.current_epoch_participation
     } else {
         &mut state.previous_epoch_participation
     };
-    let mut numerator = 0u64;
-    for index in &attestation.attesting_indices {
-        let known = *participation.get(index.as_usize()).ok_or(AccessError::NoValidator(*index))?;
+    // The effective balances of those for whom some flags are new, added up by which flags those are. So rewards are
+    // multiplied out once for each of eight sums instead of once for each attester.
+    let mut increments_by_flags = [0u64; 1 << PARTICIPATION_FLAG_WEIGHTS.len()];
+    for index in attesters.iter() {
+        let known = *participation.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
         let new = flags & !known;
-        if new == 0 {
-            continue;
+        if new != 0 {
+            participation[index.as_usize()] = known | new;
+            let increments = state.validators[index.as_usize()].effective_balance.0 / increment;
+            let sum = &mut increments_by_flags[usize::from(new)];
+            *sum = sum.checked_add(increments).ok_or(AccessError::Overflow("a proposer's reward"))?;
         }
-        participation[index.as_usize()] = known | new;
-        let weights = PARTICIPATION_FLAG_WEIGHTS.iter().enumerate();
-        let weight: u64 = weights.filter(|(flag, _)| has_flag(new, *flag)).map(|(_, weight)| weight).sum();
-        let increments = state.validators[index.as_usize()].effective_balance.0 / increment;
-        let reward = increments.checked_mul(base_reward_per_increment);
-        let reward = reward.and_then(|reward| reward.checked_mul(weight));
-        numerator =
-            reward.and_then(|reward| numerator.checked_add(reward)).ok_or_else(|| overflow.clone())?;
     }
+    let numerator = reward_numerator(&increments_by_flags, get_base_reward_per_increment(state)?.0);
+    let numerator = numerator.ok_or(AccessError::Overflow("a proposer's reward"))?;
     let denominator = (WEIGHT_DENOMINATOR - PROPOSER_WEIGHT) * WEIGHT_DENOMINATOR / PROPOSER_WEIGHT;
     let proposer = get_beacon_proposer_index(state)?;
     Ok(increase_balance(state, proposer, Gwei(numerator / denominator))?)
+}
+
+/// The sum of the attesters' base rewards times the weights of their new flags; none where it leaves 64 bits.
+fn reward_numerator(increments_by_flags: &[u64], base_reward_per_increment: u64) -> Option<u64> {
+    let weight = |flags: u8| -> u64 {
+        let weights = PARTICIPATION_FLAG_WEIGHTS.iter().enumerate();
+        weights.filter(|(flag, _)| has_flag(flags, *flag)).map(|(_, weight)| weight).sum()
+    };
+    (0u8..).zip(increments_by_flags).try_fold(0u64, |sum, (flags, increments)| {
+        let rewards = increments.checked_mul(base_reward_per_increment)?.checked_mul(weight(flags))?;
+        sum.checked_add(rewards)
+    })
 }

@@ -73,7 +73,8 @@ fn is_signed<T: Ssz>(
     let key = |pubkey| public_key(state, validator_index(state, pubkey).unwrap()).unwrap();
     let domain = get_domain(state, domain, slot.epoch(state.spec()));
     let message = compute_signing_root(object, state.ctx(), domain).0;
-    SignatureSet { message, signature: signature.0, pubkeys: of.iter().map(key).collect() }.verify()
+    let keys: Vec<_> = of.iter().map(key).collect();
+    SignatureSet::of_keys(message, signature.0, &keys).verify()
 }
 
 /// Puts each item to its rules; the chain remembers what was refused.

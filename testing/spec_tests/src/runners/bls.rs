@@ -4,7 +4,6 @@
 //! Whatever can be said as a [`SignatureSet`] is also asked that way: alone, and in a batch with a set that is valid.
 //! Blocks and gossip are verified so, and both ways must agree.
 
-use std::sync::Arc;
 
 use anyhow::{anyhow, bail, ensure};
 use blst::min_pk;
@@ -143,7 +142,7 @@ fn verify(input: &One) -> anyhow::Result<bool> {
         .zip(signature)
         .is_some_and(|(pubkey, signature)| crypto::verify(&pubkey, &input.message.0, &signature));
     if let Some(pubkey) = pubkey {
-        agree(found, &input.message, &input.signature, vec![Arc::new(pubkey)])?;
+        agree(found, &input.message, &input.signature, &[pubkey])?;
     }
     Ok(found)
 }
@@ -166,15 +165,14 @@ fn aggregate_verify(input: &ManyMessages) -> anyhow::Result<bool> {
 /// `empty_may_be_valid` where the function lets nobody sign nothing, which no signature set does.
 fn fast_aggregate_verify(
     input: &OneMessage,
-    ask: fn(&[Arc<PublicKey>], &[u8], &Signature) -> bool,
+    ask: fn(&[PublicKey], &[u8], &Signature) -> bool,
     empty_may_be_valid: bool,
 ) -> anyhow::Result<bool> {
     let Some(pubkeys) = pubkeys(&input.pubkeys) else { return Ok(false) };
-    let pubkeys: Vec<Arc<PublicKey>> = pubkeys.into_iter().map(Arc::new).collect();
     let signature = input.signature.signature();
     let found = signature.is_some_and(|signature| ask(&pubkeys, &input.message.0, &signature));
     let as_set = found && !(empty_may_be_valid && pubkeys.is_empty());
-    agree(as_set, &input.message, &input.signature, pubkeys)?;
+    agree(as_set, &input.message, &input.signature, &pubkeys)?;
     Ok(found)
 }
 
@@ -192,7 +190,7 @@ fn batch_verify(input: &Batch) -> anyhow::Result<bool> {
     );
     let Some(keys) = self::pubkeys(pubkeys) else { return Ok(false) };
     let sets = keys.into_iter().zip(messages).zip(signatures);
-    let sets = sets.map(|((key, message), signature)| set(message, signature, vec![Arc::new(key)]));
+    let sets = sets.map(|((key, message), signature)| set(message, signature, &[key]));
     let Some(sets) = sets.collect::<Option<Vec<SignatureSet>>>() else { return Ok(false) };
     let found = crypto::verify_signature_sets(&sets, SEED);
     let alone: Vec<usize> = (0..sets.len()).filter(|place| !sets[*place].verify()).collect();
@@ -252,20 +250,20 @@ fn hash_to_g2(case: &Case) -> super::Result {
 }
 
 /// None where the message is no root or the signature has another length.
-fn set(message: &Hex, signature: &Hex, pubkeys: Vec<Arc<PublicKey>>) -> Option<SignatureSet> {
+fn set(message: &Hex, signature: &Hex, pubkeys: &[PublicKey]) -> Option<SignatureSet> {
     let message = message.0.as_slice().try_into().ok()?;
-    Some(SignatureSet { message, signature: signature.0.as_slice().try_into().ok()?, pubkeys })
+    Some(SignatureSet::of_keys(message, signature.0.as_slice().try_into().ok()?, pubkeys))
 }
 
 /// Asks the same as a signature set: alone, and beside a valid one.
-fn agree(expected: bool, message: &Hex, signature: &Hex, pubkeys: Vec<Arc<PublicKey>>) -> super::Result {
+fn agree(expected: bool, message: &Hex, signature: &Hex, pubkeys: &[PublicKey]) -> super::Result {
     let Some(set) = set(message, signature, pubkeys) else { return Ok(()) };
     ensure!(set.verify() == expected, "as a signature set it is {}", !expected);
     let key = SecretKey::from_bytes(&[1; 32]).map_err(|error| anyhow!("{error}"))?;
     let valid = SignatureSet {
         message: set.message,
         signature: key.sign(&set.message).compress(),
-        pubkeys: vec![Arc::new(key.public_key())],
+        pubkey: key.public_key(),
     };
     let found = crypto::verify_signature_sets(&[valid, set], SEED);
     ensure!(found == expected, "beside a valid signature set it is {found}");
