@@ -1,5 +1,6 @@
 //! What the node tells the network, and the handle it does so with.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use discv5::Enr;
@@ -50,6 +51,7 @@ pub(crate) enum Command {
     SetStatus(Vec<u8>),
     SetMetadata { seq: u64, attnets: [u8; 8], syncnets: u8 },
     SetEarliestSlot(u64),
+    SetColumnSubnets(BTreeSet<u64>),
     Announce(Announcement),
     UpdateEnr { eth2: [u8; 16], attnets: [u8; 8], syncnets: Option<u8> },
     Disconnect { peer: PeerId, reason: u64 },
@@ -163,6 +165,11 @@ impl Handle {
     /// Sets the earliest slot that we can serve, which a `Status` has from version 2 on.
     pub async fn set_earliest_available_slot(&self, slot: u64) {
         self.send(Command::SetEarliestSlot(slot)).await;
+    }
+
+    /// Sets the column subnets that the node needs peers of, as in [`crate::Config::column_subnets`].
+    pub async fn set_column_subnets(&self, subnets: BTreeSet<u64>) {
+        self.send(Command::SetColumnSubnets(subnets)).await;
     }
 
     /// Sets all that metadata and record say of forks, subnets and custody, in one step. Discovery then looks for

@@ -21,6 +21,7 @@ use crate::dials::Dials;
 use crate::discovery::{self, Discovery, Settings};
 use crate::enr::{Address, Fields};
 use crate::event::NetworkEvent;
+use crate::gossip::unjudged::Unjudged;
 use crate::metrics::Metrics;
 use crate::peers::PeerBook;
 use crate::reqresp::replies::OpenRequests;
@@ -141,6 +142,7 @@ impl Network {
             metrics: Metrics::register(registry),
             requests,
             asks: Default::default(),
+            unjudged: Unjudged::new(&config.gossip),
             commands,
             events: event_sender,
             pending: Default::default(),

@@ -132,13 +132,16 @@ impl Wire {
             gossipsub::Event::Message { propagation_source: source, message_id, message } => {
                 self.metrics.gossip("received");
                 let Ok(id) = <[u8; 20]>::try_from(message_id.0.as_slice()) else { return };
+                let id = MessageId(id);
                 let event = NetworkEvent::Gossip {
                     topic: message.topic.into_string(),
-                    message_id: MessageId(id),
+                    message_id: id,
                     source,
                     data: message.data,
                 };
-                if !self.emit_or_drop(event) {
+                let has_room = self.unjudged.note(id, Instant::now());
+                if !has_room || !self.emit_or_drop(event) {
+                    self.unjudged.judge(&id, Instant::now());
                     self.metrics.gossip("dropped");
                     let gossip = &mut self.swarm.behaviour_mut().gossip;
                     let ignore = MessageAcceptance::Ignore;

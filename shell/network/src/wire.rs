@@ -20,6 +20,7 @@ use crate::event::{NetworkEvent, ResponseFailure, Verdict, goodbye};
 use crate::gossip::config::{GRAYLIST_THRESHOLD, topic_score_params};
 use crate::gossip::message_id::MessageId;
 use crate::gossip::topic::Topic;
+use crate::gossip::unjudged::Unjudged;
 use crate::metrics::Metrics;
 use crate::peers::{BAN_SCORE, PeerBook};
 use crate::reqresp::peer_streams::OutboundId;
@@ -38,6 +39,8 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(900);
 /// A peer that dialled us and shows no status in this time is not an Ethereum peer.
 const STATUS_DEADLINE: Duration = Duration::from_secs(15);
 const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// What a message costs that turns out invalid when gossipsub has forgotten it.
+const LATE_REJECT_PENALTY: f64 = -20.0;
 
 /// What a request of ours is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,7 @@ pub(crate) struct Wire {
     pub(crate) metrics: Metrics,
     pub(crate) requests: OpenRequests,
     pub(crate) asks: HashMap<OutboundId, Purpose>,
+    pub(crate) unjudged: Unjudged,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) events: mpsc::Sender<NetworkEvent>,
     /// Events that must not be lost and found the channel full.
@@ -226,6 +230,7 @@ impl Wire {
                 self.local.syncnets = syncnets;
             }
             Command::SetEarliestSlot(slot) => self.local.earliest_available_slot = slot,
+            Command::SetColumnSubnets(subnets) => self.config.column_subnets = subnets,
             Command::Announce(announcement) => self.announce(&announcement),
             Command::UpdateEnr { eth2, attnets, syncnets } => {
                 let old = self.discovery.fields();
@@ -304,7 +309,16 @@ impl Wire {
         }
     }
 
+    /// Tells gossipsub the verdict upon a message. Where it comes too late to forward the message, a verdict against
+    /// the sender counts all the same.
     fn report_validation(&mut self, id: MessageId, source: PeerId, verdict: Verdict) {
+        if !self.unjudged.judge(&id, Instant::now()) {
+            self.metrics.gossip("late");
+            if verdict == Verdict::Reject {
+                self.report(source, LATE_REJECT_PENALTY, "an invalid message, found so late");
+            }
+            return;
+        }
         let (acceptance, kind) = match verdict {
             Verdict::Accept => (MessageAcceptance::Accept, "accepted"),
             Verdict::Ignore => (MessageAcceptance::Ignore, "ignored"),
@@ -398,6 +412,7 @@ impl Wire {
         let bans = self.peers.expire_bans(now);
         self.metrics.bans.set(i64::try_from(bans).unwrap_or(i64::MAX));
         self.requests.sweep();
+        self.unjudged.expire(now);
         let staying = self.peers.staying();
         self.discovery.set_hunger(staying < self.config.target_peers, staying == 0);
         self.dial_due(now);

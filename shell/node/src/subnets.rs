@@ -13,11 +13,12 @@ use types::{Epoch, Slot, Spec};
 
 /// Slots by which an aggregator's subnet is joined before its duty: a mesh forms within a few heartbeats.
 const AHEAD_SLOTS: u64 = 2;
-/// Who leaves a topic and comes back within the backoff is penalized, so a subnet that is heard is kept where its next
-/// duty is less than this away, in milliseconds: the backoff of 10 s, and a little.
-const KEEP_MS: u64 = 15_000;
-/// Duties that are remembered: two epochs of 64 subnets. Further ones are dropped; they come again next epoch.
-const DUTIES_MAX: usize = 4096;
+/// Who left a topic is in nobody's mesh for the backoff of a minute. So a subnet is heard for this long after a duty,
+/// and kept where its next duty is less than this away, in milliseconds.
+const KEEP_MS: u64 = 65_000;
+/// Duties that are remembered: two epochs of 64 subnets, and those that are over for less than a minute. Further ones
+/// are dropped; they come again next epoch.
+const DUTIES_MAX: usize = 8192;
 
 /// [`compute_subscribed_subnets`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/p2p-interface.md#attestation-subnet-subscription)
 pub fn compute_subscribed_subnets(spec: &Spec, node_id: &[u8; 32], epoch: Epoch) -> Vec<u64> {
@@ -120,8 +121,8 @@ impl Subnets {
     pub fn wanted(&self, slot: Slot) -> BTreeSet<u64> {
         let mut subnets = self.long_lived(slot.epoch(self.spec));
         let mut wishes = self.lock();
-        wishes.duties = wishes.duties.split_off(&(slot.saturating_sub(1), 0));
         let keep_slots = KEEP_MS.div_ceil(self.spec.config.slot_duration_ms);
+        wishes.duties = wishes.duties.split_off(&(Slot(slot.0.saturating_sub(1 + keep_slots)), 0));
         let is_near = |(due, subnet): &&(Slot, u64)| {
             *due <= slot + AHEAD_SLOTS
                 || wishes.heard.contains(subnet) && *due <= slot + AHEAD_SLOTS + keep_slots
@@ -144,6 +145,11 @@ impl Subnets {
         (wishes.attnets, wishes.syncnets) = (attnets, syncnets);
         wishes.seq += 1;
         Some((wishes.seq, attnets, syncnets))
+    }
+
+    /// The metadata has changed in something that is not of subnets.
+    pub fn changed(&self) {
+        self.lock().seq += 1;
     }
 
     /// Sequence number and subnets of the metadata.
@@ -191,20 +197,22 @@ mod tests {
     }
 
     #[test]
-    fn an_aggregators_subnet_is_heard_around_its_duty_and_not_announced() {
+    fn an_aggregators_subnet_is_heard_until_a_minute_after_its_duty_and_not_announced() {
         let subnets = Subnets::new(Spec::minimal(), [7; 32], false, Epoch(0));
         let long_lived = subnets.wanted(Slot(1));
         let other = (0..64).find(|subnet| !long_lived.contains(subnet)).unwrap();
         let before = subnets.metadata();
         subnets.want(Slot(10), other);
-        let heard: Vec<u64> = (5..14).filter(|slot| subnets.wanted(Slot(*slot)).contains(&other)).collect();
-        assert_eq!(heard, [8, 9, 10, 11]);
-        // Slots of 6 seconds: after a duty in slot 20, one in slot 25 is too near to leave the subnet between them.
-        subnets.want(Slot(20), other);
-        subnets.want(Slot(25), other);
-        subnets.want(Slot(40), other);
-        let heard: Vec<u64> = (14..40).filter(|slot| subnets.wanted(Slot(*slot)).contains(&other)).collect();
-        assert_eq!(heard, [18, 19, 20, 21, 22, 23, 24, 25, 26, 38, 39]);
+        let heard = |slots: std::ops::Range<u64>| -> Vec<u64> {
+            slots.filter(|slot| subnets.wanted(Slot(*slot)).contains(&other)).collect()
+        };
+        // Slots of 6 seconds: a minute is 11 of them.
+        assert_eq!(heard(5..30), (8..=22).collect::<Vec<_>>());
+        // A minute after slot 40 is slot 52, which is too near to slot 60 to leave the subnet between them.
+        for slot in [40, 60, 100] {
+            subnets.want(Slot(slot), other);
+        }
+        assert_eq!(heard(30..100), (38..=72).chain(98..100).collect::<Vec<_>>());
         assert_eq!(subnets.refresh(Epoch(0)), None);
         assert_eq!(subnets.metadata(), before);
     }

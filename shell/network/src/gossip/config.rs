@@ -24,6 +24,11 @@ const CONTROL_SIZE_MAX: usize = 1024 * 1024;
 /// Below this score a peer is not heard at all, and the peer book sends it away.
 pub(crate) const GRAYLIST_THRESHOLD: f64 = -16_000.0;
 
+/// How long nobody grafts after a prune, or after one side has left the topic. Whoever hears that a peer left refuses and
+/// penalizes its grafts for the backoff of a prune, whatever shorter time the peer named when it left; so the two are
+/// the same here.
+pub(crate) const BACKOFF: Duration = Duration::from_secs(60);
+
 /// What all topics together may add to a peer's score.
 const TOPIC_SCORE_CAP: f64 = 50.0;
 /// What an invalid message costs, times their number squared, in every topic alike.
@@ -83,6 +88,8 @@ fn gossipsub_config(params: &GossipParams, max_payload_size: usize) -> Result<go
         .gossip_lazy(params.gossip_lazy)
         .heartbeat_initial_delay(heartbeat)
         .heartbeat_interval(heartbeat)
+        .prune_backoff(BACKOFF)
+        .unsubscribe_backoff(BACKOFF)
         .fanout_ttl(Duration::from_secs(params.fanout_ttl_seconds))
         .history_length(params.history_length)
         .history_gossip(params.history_gossip)
@@ -230,6 +237,7 @@ mod tests {
         assert_eq!(config.duplicate_cache_time(), Duration::from_secs(768));
         assert!(config.validate_messages() && !config.flood_publish() && config.idontwant_on_publish());
         assert_eq!(config.heartbeat_interval(), Duration::from_millis(700));
+        assert_eq!((config.prune_backoff(), config.unsubscribe_backoff()), (BACKOFF, BACKOFF));
     }
 
     #[test]

@@ -7,3 +7,4 @@ pub(crate) mod message_id;
 pub(crate) mod sizes;
 pub(crate) mod snappy;
 pub(crate) mod topic;
+pub(crate) mod unjudged;
