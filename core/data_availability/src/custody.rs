@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crypto::hash;
-use types::Spec;
+use types::{BeaconState, Spec, ValidatorIndex};
 
 use crate::{ColumnIndex, CustodyIndex, NodeId};
 
@@ -92,9 +92,27 @@ pub fn sampling_columns(
     custody_columns(spec, node_id, custody_group_count.max(least))
 }
 
+/// [`get_validators_custody_requirement`](https://github.com/ethereum/consensus-specs/blob/master/specs/fulu/validator.md#get_validators_custody_requirement):
+/// how many groups a node must have whose validators these are. An index that the state does not have counts as a
+/// validator without balance.
+pub fn get_validators_custody_requirement(
+    state: &BeaconState,
+    validator_indices: impl IntoIterator<Item = ValidatorIndex>,
+) -> u64 {
+    let config = &state.spec().config;
+    let balances = validator_indices
+        .into_iter()
+        .filter_map(|index| state.validators.get(index.as_usize()))
+        .map(|validator| validator.effective_balance.0);
+    let total_node_balance = balances.fold(0u64, u64::saturating_add);
+    let count = total_node_balance / config.balance_per_additional_custody_group.max(1);
+    count.max(config.validator_custody_requirement).min(config.number_of_custody_groups)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::{ForkName, Gwei, Validator};
 
     #[test]
     fn more_groups_extend_fewer_and_the_largest_identity_is_followed_by_zero() {
@@ -130,6 +148,22 @@ mod tests {
         assert_eq!((custody.len(), sampled.len()), (4, 8));
         assert!(sampled.is_superset(&custody));
         assert_eq!(sampling_columns(spec, &[3; 32], 20).unwrap().len(), 20);
+    }
+
+    #[test]
+    fn a_node_with_validators_has_a_group_for_every_32_ether_within_bounds() {
+        let spec = Spec::mainnet();
+        let mut state = BeaconState::empty(spec, ForkName::Fulu);
+        for index in 0..200u64 {
+            let effective_balance = Gwei(if index == 0 { 2048 } else { 32 } * 1_000_000_000);
+            state.validators.push(Validator { effective_balance, ..Validator::default() });
+        }
+        let of = |indices: std::ops::Range<u64>| {
+            get_validators_custody_requirement(&state, indices.map(ValidatorIndex))
+        };
+        assert_eq!([of(1..2), of(1..9), of(1..10), of(1..129), of(1..200)], [8, 8, 9, 128, 128]);
+        assert_eq!([of(0..1), of(0..2)], [64, 65]);
+        assert_eq!(of(195..1000), 8, "five are known");
     }
 
     #[test]

@@ -76,6 +76,11 @@ impl Sync {
                 self.range.trust_again(peer);
             }
             Input::Custody(peer, columns) => self.peers.set_custody(peer, columns),
+            Input::Columns(columns) => {
+                // Of blocks whose data is being fetched, the chain says what it lacks.
+                self.range.sample(&columns);
+                self.columns = columns;
+            }
             Input::Gone(peer) => self.gone(now, peer),
             Input::Chain(chain) => self.chain = chain,
             // What fits changes no plan, and there may be thousands.

@@ -68,6 +68,11 @@ impl Range {
         }
     }
 
+    /// Other columns of each block are fetched from now on.
+    pub fn sample(&mut self, columns: &BTreeSet<ColumnIndex>) {
+        self.columns = columns.len() as u64;
+    }
+
     /// Slots in a batch: two epochs.
     fn batch_slots(&self) -> u64 {
         self.spec.preset.slots_per_epoch * 2

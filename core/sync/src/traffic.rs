@@ -145,6 +145,8 @@ pub enum Input {
     Status(PeerId, Status),
     /// The columns that a peer has in custody, as far as is known.
     Custody(PeerId, BTreeSet<ColumnIndex>),
+    /// The columns that this node samples from now on.
+    Columns(BTreeSet<ColumnIndex>),
     /// A peer has gone.
     Gone(PeerId),
     /// Our chain has moved.

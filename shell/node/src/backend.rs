@@ -26,6 +26,7 @@ use types::{
     SyncCommitteeContribution, SyncCommitteeMessage, Uint256, ValidatorIndex,
 };
 
+use crate::custody::OwnCustody;
 use crate::identity::identity;
 use crate::loads::Loads;
 use crate::lookup::{FoundBlock, Lookup};
@@ -63,6 +64,8 @@ pub struct NodeBackend {
     pub peers: Arc<Peers>,
     /// Which subnets are heard.
     pub subnets: Arc<Subnets>,
+    /// Who uses the node, which decides how many columns it keeps.
+    pub custody: Arc<OwnCustody>,
     /// The execution engines, where there are any.
     pub engines: Option<Arc<Engines>>,
     /// Where events come from.
@@ -320,11 +323,14 @@ impl Backend for NodeBackend {
     }
 
     fn prepare_beacon_proposer(&self, recipients: Vec<(ValidatorIndex, ExecutionAddress)>) -> Reply<'_, ()> {
+        let epoch = self.current_slot().epoch(self.spec);
+        self.custody.attach(recipients.iter().map(|(index, _)| *index), epoch);
         self.item(Command::PrepareBeaconProposer(recipients))
     }
 
     fn subscribe_committees(&self, subscriptions: Vec<CommitteeSubscription>) -> Reply<'_, ()> {
         let now = self.current_slot();
+        self.custody.attach(subscriptions.iter().map(|wish| wish.validator_index), now.epoch(self.spec));
         let mut searched = std::collections::BTreeSet::new();
         for wish in subscriptions.iter().filter(|wish| wish.slot >= now && wish.committees_at_slot > 0) {
             let subnet = subnet_of(self.spec, wish);

@@ -224,6 +224,9 @@ impl Core {
     fn command(&mut self, command: Command) -> CommandId {
         let id = CommandId(self.next_command);
         self.next_command += 1;
+        if let Command::SetCustody(columns) = &command {
+            self.for_sync.push_back(sync::Input::Columns(columns.clone()));
+        }
         self.for_chain.push_back(Input::Command(id, command));
         id
     }

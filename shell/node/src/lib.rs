@@ -17,6 +17,7 @@ mod block_data;
 mod bridge;
 mod canonical;
 mod clock;
+mod column_peers;
 mod config;
 mod core_thread;
 mod custody;

@@ -15,13 +15,13 @@ use prometheus_client::registry::Registry;
 use storage::{Batch, Database, Identity, Op, Report};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use types::constants::FAR_FUTURE_EPOCH;
-use types::{ForkName, Root, Slot, Spec};
+use types::{ForkName, Root, Spec};
 
 use crate::backend::{NodeBackend, Reads};
 use crate::bridge::Bridge;
 use crate::config::BeaconConfig;
 use crate::core_thread::{Core, Exits};
-use crate::custody::Custody;
+use crate::custody::OwnCustody;
 use crate::disk::{self, Disk};
 use crate::engine_calls::EngineCalls;
 use crate::eth1::Eth1Task;
@@ -75,8 +75,7 @@ struct Parts {
     published: Arc<Published>,
     peers: Arc<Peers>,
     subnets: Arc<Subnets>,
-    custody: Custody,
-    columns_since: Slot,
+    custody: Arc<OwnCustody>,
     withholding: Option<Arc<Withholding>>,
     outbox: Outbox,
     mailbox: Mailbox,
@@ -100,14 +99,13 @@ impl BeaconNode {
             }
         }));
         let key = load_or_create_key(&config.data_dir.join("node_key"))?;
-        let custody = Custody::new(spec, &key.node_id(), config.supernode);
         let now = clock::slot_at(spec, loads.genesis_time(), clock::now());
-        let columns_since = custody.since(&database, now)?;
+        let custody = OwnCustody::open(spec, key.node_id(), config.supernode, database, now)?;
         let wishes = ChainConfig {
             seed: rand::random(),
             archive_every_epochs: ARCHIVE_EVERY_EPOCHS,
             fee_recipient: config.fee_recipient,
-            custody: custody.columns.clone(),
+            custody: custody.current().columns.clone(),
             ..ChainConfig::default()
         };
         let (chain, loads) = tokio::task::spawn_blocking(move || start_chain(loads, wishes))
@@ -116,7 +114,7 @@ impl BeaconNode {
         let view = chain.view().clone();
 
         // The registry is where an exporter of metrics would look; nothing reads it yet.
-        let settings = network_config(&config, key, &view, &custody);
+        let settings = network_config(&config, key, &view, &custody.current());
         let (network, network_events) = Network::start(settings, &mut Registry::default()).await?;
         let epoch = clock::slot_at(spec, view.genesis.time, clock::now()).epoch(spec);
         let node_id = network.initial_enr().node_id().raw();
@@ -135,8 +133,7 @@ impl BeaconNode {
             published: Arc::new(Published::new(view)),
             peers: Arc::default(),
             subnets,
-            custody,
-            columns_since,
+            custody: Arc::new(custody),
             withholding,
             outbox,
             mailbox,
@@ -171,7 +168,7 @@ impl Parts {
         });
         let exits = self.exits(calls.clone())?;
         let (end, ended) = watch::channel(None);
-        let columns = self.custody.columns.clone();
+        let columns = self.custody.current().columns.clone();
         let core = std::thread::Builder::new()
             .name("core".to_owned())
             .spawn(move || run_core(Core::new(chain, columns, inbox, exits), &end))?;
@@ -193,7 +190,7 @@ impl Parts {
             outbox: self.outbox.clone(),
             subnets: self.subnets.clone(),
             custody: self.custody.clone(),
-            columns_since: self.columns_since,
+            mailbox: self.mailbox.clone(),
             engines: self.engines.clone(),
         };
         let mut tasks = vec![
@@ -249,6 +246,7 @@ impl Parts {
             network,
             peers: self.peers.clone(),
             subnets: self.subnets.clone(),
+            custody: self.custody.clone(),
             engines: self.engines.clone(),
             events: self.events.clone(),
             reads: Reads::default(),
@@ -298,7 +296,7 @@ impl Parts {
                 self.loads.clone(),
                 self.published.clone(),
                 network,
-                self.columns_since,
+                self.custody.clone(),
                 self.withholding.clone(),
             ),
             schedule: self.schedule(),

@@ -4,6 +4,7 @@
 //! a bounded queue that a task empties. Overflow rule: what finds it full is dropped and counted. A lost verdict
 //! means that a message is not forwarded, a lost request times out in sync, a lost status is sent again next slot.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,6 +48,8 @@ pub enum ToNetwork {
     Announce(Announcement),
     /// The earliest slot that we serve.
     SetEarliestSlot(Slot),
+    /// The column subnets that we need peers of.
+    SetColumnSubnets(BTreeSet<u64>),
 }
 
 /// The sending end.
@@ -107,6 +110,7 @@ pub async fn run(
             ToNetwork::Discover(subnet) => handle.discover_subnet(subnet).await,
             ToNetwork::Announce(announcement) => handle.announce(announcement).await,
             ToNetwork::SetEarliestSlot(slot) => handle.set_earliest_available_slot(slot.0).await,
+            ToNetwork::SetColumnSubnets(subnets) => handle.set_column_subnets(subnets).await,
         }
     }
 }

@@ -13,6 +13,7 @@ use types::{ForkName, Root, SignedBeaconBlock, Slot};
 
 use crate::asked::{self, Asked, Refusal};
 use crate::canonical;
+use crate::custody::OwnCustody;
 use crate::loads::Loads;
 use crate::misbehaviour::Withholding;
 use crate::published::Published;
@@ -28,8 +29,7 @@ pub struct Serve {
     loads: Arc<Loads>,
     published: Arc<Published>,
     network: NetworkHandle,
-    /// The first slot whose columns are all here, where the custody has grown.
-    columns_since: Slot,
+    custody: Arc<OwnCustody>,
     withholding: Option<Arc<Withholding>>,
     permits: Arc<Semaphore>,
 }
@@ -42,16 +42,16 @@ enum Wanted {
 }
 
 impl Serve {
-    /// Answers from these blocks; columns from this slot on. A node that misbehaves leaves some out.
+    /// Answers from these blocks; columns as far back as the custody has them. A node that misbehaves leaves some out.
     pub fn new(
         loads: Arc<Loads>,
         published: Arc<Published>,
         network: NetworkHandle,
-        columns_since: Slot,
+        custody: Arc<OwnCustody>,
         withholding: Option<Arc<Withholding>>,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(ANSWERS_MAX));
-        Self { loads, published, network, columns_since, withholding, permits }
+        Self { loads, published, network, custody, withholding, permits }
     }
 
     /// Answers a request on a thread of the runtime that this is called in.
@@ -77,7 +77,8 @@ impl Serve {
 
     fn answer_blocking(&self, id: InboundId, protocol: Protocol, request: &[u8]) {
         let view = self.published.view();
-        let ended = match wanted(&view, &self.loads, self.columns_since, (protocol.method, request)) {
+        let since = self.custody.current().since;
+        let ended = match wanted(&view, &self.loads, since, (protocol.method, request)) {
             Ok(Wanted::Blocks(blocks)) => self.send_blocks(&view, id, protocol, &blocks),
             Ok(Wanted::Data(places)) => self.send_data(&view, id, &places),
             Err((code, text)) => self.network.respond_error_blocking(id, code, text),

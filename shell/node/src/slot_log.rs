@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chain::{GenesisInfo, View};
-use data_availability::ColumnIndex;
+use chain::{Command, GenesisInfo, View};
 use data_availability::columns::compute_subnet_for_data_column_sidecar;
 use execution::Engines;
 use network::{Announcement, ForkSchedule, Subnet, Subscriptions, TOPICS_AHEAD_EPOCHS, Topic, topics_at};
@@ -12,7 +11,9 @@ use sync::SyncState;
 use transition::epoch::{EpochSummary, ValidatorFlags, ValidatorSummary};
 use types::{ForkName, Root, Slot, Spec, Time};
 
-use crate::custody::Custody;
+use crate::column_peers::ColumnPeers;
+use crate::custody::OwnCustody;
+use crate::mailbox::Mailbox;
 use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
@@ -38,9 +39,9 @@ pub struct EverySlot {
     /// Which subnets to hear.
     pub subnets: Arc<Subnets>,
     /// Which columns to keep.
-    pub custody: Custody,
-    /// The first slot whose columns are all here.
-    pub columns_since: Slot,
+    pub custody: Arc<OwnCustody>,
+    /// The way to the core.
+    pub mailbox: Mailbox,
     /// The execution engines, where there are any.
     pub engines: Option<Arc<Engines>>,
 }
@@ -51,13 +52,14 @@ impl EverySlot {
         let mut topics = BTreeSet::new();
         let mut announced = None;
         let mut earliest = None;
-        let mut without_peer = BTreeSet::new();
+        let mut column_peers = ColumnPeers::default();
         loop {
             let slot = clock::slot_at(self.spec, self.genesis.time, clock::now());
+            self.grow_custody(slot).await;
             self.subscribe(slot, &mut topics);
             self.announce(slot, &mut announced);
             self.tell_earliest(&mut earliest);
-            self.look_for_columns(slot, &mut without_peer);
+            self.look_for_columns(slot, &mut column_peers);
             if clock::now() < self.genesis.time {
                 self.wait_for_genesis().await;
                 continue;
@@ -89,7 +91,7 @@ impl EverySlot {
         let subscriptions = Subscriptions {
             attestation: self.subnets.wanted(slot),
             sync: self.subnets.sync(epoch),
-            columns: self.custody.subnets(self.spec),
+            columns: self.custody.current().subnets(self.spec),
             ..Subscriptions::default()
         };
         let has_use = |name: &String| Topic::parse(name).is_some_and(|(_, topic)| is_used(topic));
@@ -109,11 +111,12 @@ impl EverySlot {
         let epoch = slot.epoch(self.spec);
         self.subnets.refresh(epoch);
         let (metadata_seq, attnets, syncnets) = self.subnets.metadata();
+        let groups = self.custody.current().groups;
         let announcement = Announcement {
             metadata_seq,
             attnets,
             syncnets,
-            custody_group_count: self.schedule.is_scheduled(ForkName::Fulu).then_some(self.custody.groups),
+            custody_group_count: self.schedule.is_scheduled(ForkName::Fulu).then_some(groups),
             eth2: self.schedule.enr_fork_id(epoch),
             next_fork_digest: self.schedule.next_fork_digest(epoch),
         };
@@ -125,35 +128,52 @@ impl EverySlot {
 
     /// Tells peers from which slot on we serve everything.
     fn tell_earliest(&self, told: &mut Option<Slot>) {
-        let earliest = earliest_available_slot(&self.published.view(), self.columns_since);
+        let earliest = earliest_available_slot(&self.published.view(), self.custody.current().since);
         if *told != Some(earliest) {
             self.outbox.send(ToNetwork::SetEarliestSlot(earliest));
             *told = Some(earliest);
         }
     }
 
+    /// Takes more columns in custody where the validators that use the node make it so. From then on the chain waits for
+    /// them, and peers hear of it.
+    async fn grow_custody(&self, slot: Slot) {
+        if !self.schedule.is_scheduled(ForkName::Fulu) {
+            return;
+        }
+        let view = self.published.view();
+        let finalized = view.finalized_state.as_ref().unwrap_or(&view.head.state);
+        let grown = match self.custody.grow(finalized, slot) {
+            Ok(Some(grown)) => grown,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(%error, "the custody of more columns cannot be written down");
+                return;
+            }
+        };
+        tracing::info!(groups = grown.groups, since = grown.since.0, "more columns are in custody");
+        self.subnets.changed();
+        self.outbox.send(ToNetwork::SetColumnSubnets(grown.subnets(self.spec)));
+        // The core ends before this task where the node stops.
+        let _ = self.mailbox.command(Command::SetCustody(grown.columns.clone())).await;
+    }
+
     /// Looks for peers of columns that we sample and nobody has, once they are needed.
-    fn look_for_columns(&self, slot: Slot, told: &mut BTreeSet<ColumnIndex>) {
+    fn look_for_columns(&self, slot: Slot, column_peers: &mut ColumnPeers) {
         let epoch = slot.epoch(self.spec);
         let begins = self.spec.fork_epoch(ForkName::Fulu);
         if begins > epoch.saturating_add(TOPICS_AHEAD_EPOCHS) {
             return;
         }
-        let missing = self.peers.columns_without_peer(&self.custody.columns);
+        let sampled = &self.custody.current().columns;
+        let missing = self.peers.columns_without_peer(sampled);
         let subnets: BTreeSet<u64> =
             missing.iter().map(|column| compute_subnet_for_data_column_sidecar(self.spec, *column)).collect();
         for subnet in subnets {
             self.outbox.send(ToNetwork::Discover(Subnet::DataColumn(subnet)));
         }
-        // Once for each change: it may last.
-        if begins <= epoch && clock::now() >= self.genesis.time && missing != *told {
-            match missing.first() {
-                Some(first) => {
-                    tracing::warn!(columns = missing.len(), first, "no peer has columns that we sample")
-                }
-                None => tracing::info!("every column that we sample has a peer"),
-            }
-            *told = missing;
+        if begins <= epoch && clock::now() >= self.genesis.time {
+            column_peers.tell(self.spec, sampled.len(), &missing);
         }
     }
 

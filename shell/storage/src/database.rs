@@ -125,6 +125,15 @@ impl Database {
         })
     }
 
+    /// Applies operations that belong to no batch, in one transaction: what readers of the chain's history may find with
+    /// or without them. They are durable when this returns `Ok`.
+    ///
+    /// # Errors
+    /// On any [`Fault`] none of them is applied.
+    pub fn apply_aside(&self, ops: &[Op]) -> Result<(), Fault> {
+        self.engine.write(&mut |tables| ops.iter().try_for_each(|op| apply_op(tables, op)))
+    }
+
     /// Sequence number of the last durable batch; 0 where there is none.
     ///
     /// # Errors
