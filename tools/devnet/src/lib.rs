@@ -8,6 +8,7 @@
 //!                ├── NodeProbe asks each node's Beacon API ──▶ NodeStatus ──▶ Progress (terminal or lines)
 //!                ├── Finality compares the roots of equal epochs, Participation is read from states
 //!                ├── KillDrill kills a node with its validator client and judges how it comes back
+//!                ├── LoadWatch judges every vote by the blocks of the chain, and samples what processes take
 //!                └── DataDrill lets a node withhold columns, and judges what the others have of blocks and data
 //!        at the end: stop everything, judge all signed logs by the slashing conditions, Summary
 //! ```
@@ -24,6 +25,7 @@ mod folder;
 mod foreign;
 mod genesis;
 mod launch;
+mod load;
 mod missed;
 mod participation;
 mod plan;
@@ -43,6 +45,7 @@ pub use folder::NetworkFolder;
 pub use foreign::{Foreign, ForeignRole, ForeignSeat};
 pub use genesis::{interop_genesis, interop_pubkey};
 pub use launch::{Devnet, Member, MemberKind};
+pub use load::{EpochVotes, LoadPlan, LoadReport, Machine, ProcessUsage, Requirement, VoteCount};
 pub use missed::Missed;
 pub use participation::{Participation, participation_of_previous_epoch};
 pub use plan::{DevnetPlan, PresetName, SLOT_MS_MIN};

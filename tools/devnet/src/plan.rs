@@ -10,7 +10,7 @@ use anyhow::{bail, ensure};
 use types::constants::FAR_FUTURE_EPOCH;
 use types::{BlobParameters, Config, Epoch, ForkName, Settings, Spec};
 
-use crate::{DataDrillPlan, DrillPlan};
+use crate::{DataDrillPlan, DrillPlan, LoadPlan};
 
 /// The shortest slot: an attestation is due after a third of it, and needs a block that was made, sent and imported
 /// before.
@@ -22,7 +22,7 @@ const NODES_MAX: u64 = 64;
 /// The validators of a node that withholds columns: enough to propose several blocks, too few to hinder finality.
 const WITHHOLDER_PERCENT: u64 = 16;
 /// Interop keys are derived one by one, and every one signs in every epoch.
-const VALIDATORS_MAX: u64 = 1 << 16;
+const VALIDATORS_MAX: u64 = 1 << 18;
 
 /// A built-in preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,10 @@ pub struct DevnetPlan {
     pub dir: PathBuf,
     /// The epoch that every node must finalize; by default the network runs until it is interrupted.
     pub until_finalized: Option<Epoch>,
+    /// The epoch with whose begin the network ends, and a few slots later where its votes are reported on.
+    pub until_epoch: Option<Epoch>,
+    /// What is to be reported of votes and processes.
+    pub load: Option<LoadPlan>,
     /// Let every node listen to all attestation subnets.
     pub subscribe_all_subnets: bool,
     /// Nodes to kill during the run.
@@ -126,6 +130,8 @@ impl DevnetPlan {
             program,
             dir,
             until_finalized: None,
+            until_epoch: None,
+            load: None,
             subscribe_all_subnets: false,
             drills: None,
             data_drill: None,
@@ -175,12 +181,27 @@ impl DevnetPlan {
             ensure!(epoch > 0, "epoch 0 is final from the start: wait for epoch 1 or later");
             ensure!(epoch < 1 << 32, "epoch {epoch} is too far away");
         }
+        self.check_load()?;
         self.check_forks()?;
         self.check_data()?;
         if let Some(drills) = &self.drills {
             ensure!(drills.count > 0, "a drill that kills no node drills nothing");
         }
         self.check_data_drill(signers)
+    }
+
+    fn check_load(&self) -> anyhow::Result<()> {
+        if let Some(epoch) = self.until_epoch {
+            ensure!(epoch > 0, "epoch 0 is where every network begins: end with epoch 1 or later");
+            ensure!(epoch < 1 << 32, "epoch {epoch} is too far away");
+        }
+        let Some(load) = &self.load else { return Ok(()) };
+        load.requirement.check()?;
+        ensure!(
+            load.requirement.is_empty() || self.until_epoch.is_some() || self.until_finalized > Some(Epoch(1)),
+            "what votes must reach needs an epoch that is over: add an end"
+        );
+        Ok(())
     }
 
     fn check_data_drill(&self, signers: u64) -> anyhow::Result<()> {
@@ -373,6 +394,7 @@ const _: () = assert!(ForkName::ALL.len() <= FORKS_AFTER_GENESIS.len() + 1);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Requirement;
 
     fn plan() -> DevnetPlan {
         DevnetPlan::new(4, 64, "interlock".into(), "net".into())
@@ -396,6 +418,20 @@ mod tests {
         assert!(
             refusal(|plan| plan.drills = Some(DrillPlan { count: 0, seed: 1 })).contains("drills nothing")
         );
+    }
+
+    #[test]
+    fn what_is_required_of_votes_needs_an_end_and_is_a_percentage() {
+        let requirement = Requirement { inclusion: Some(99.0), head: None };
+        let load = LoadPlan { file: None, requirement };
+        assert!(refusal(|plan| plan.load = Some(load.clone())).contains("needs an epoch that is over"));
+        assert!(refusal(|plan| plan.until_epoch = Some(Epoch(0))).contains("end with epoch 1"));
+        let mut plan = plan();
+        (plan.load, plan.until_epoch) = (Some(load), Some(Epoch(1)));
+        plan.check(4).unwrap();
+        let wrong = Requirement { inclusion: None, head: Some(150.0) };
+        plan.load = Some(LoadPlan { file: None, requirement: wrong });
+        assert!(plan.check(4).unwrap_err().to_string().contains("no percentage"));
     }
 
     #[test]

@@ -10,10 +10,11 @@ use types::{Epoch, Slot};
 
 use crate::drill::catch_up_deadline;
 use crate::launch::{signers, unix_ms};
+use crate::load::{LoadWatch, SETTLE_SLOTS};
 use crate::processes::STOP_DEADLINE;
 use crate::progress::{Row, Snapshot};
 use crate::{
-    DataDrill, Devnet, DevnetPlan, Finality, Foreign, KillDrill, Missed, NodeStatus, Participation, Progress,
+    DataDrill, Devnet, DevnetPlan, Finality, Foreign, KillDrill, LoadReport, Missed, NodeStatus, Participation, Progress,
     Signatures, SignedLog, Summary,
 };
 
@@ -55,7 +56,9 @@ pub async fn run(plan: DevnetPlan, foreign: Vec<Box<dyn Foreign>>) -> anyhow::Re
     };
     watch.progress.finish();
     watch.devnet.processes.stop_all(STOP_DEADLINE);
-    let summary = watch.summary(begun);
+    let load = watch.load.take().map(|load| load.report(&watch.devnet));
+    let written = write_report(&watch.devnet.plan, load.as_ref());
+    let summary = watch.summary(begun, load);
     let (summary, judged) = match summary {
         Ok(summary) => (Some(summary), Ok(())),
         Err(error) => (None, Err(error)),
@@ -66,9 +69,20 @@ pub async fn run(plan: DevnetPlan, foreign: Vec<Box<dyn Foreign>>) -> anyhow::Re
     // What went wrong first is the reason; what the logs say comes after it.
     end?;
     judged?;
+    written?;
     let summary = summary.ok_or_else(|| anyhow!("no summary"))?;
     judge(&summary)?;
+    if let (Some(plan), Some(report)) = (&watch.devnet.plan.load, &summary.load) {
+        plan.requirement.judge(report)?;
+    }
     Ok(summary)
+}
+
+fn write_report(plan: &DevnetPlan, report: Option<&LoadReport>) -> anyhow::Result<()> {
+    let file = plan.load.as_ref().and_then(|load| load.file.as_deref());
+    let (Some(file), Some(report)) = (file, report) else { return Ok(()) };
+    let text = serde_json::to_string_pretty(&report.to_json()).context("a report is JSON")?;
+    std::fs::write(file, text + "\n").with_context(|| file.display().to_string())
 }
 
 fn judge(summary: &Summary) -> anyhow::Result<()> {
@@ -91,6 +105,8 @@ struct Watch {
     finality: Finality,
     drill: Option<KillDrill>,
     data_drill: Option<DataDrill>,
+    /// From genesis on, where a report is wanted.
+    load: Option<LoadWatch>,
     /// By node, the participation of each epoch.
     participation: Vec<BTreeMap<Epoch, Participation>>,
     heads: Vec<Option<Slot>>,
@@ -111,6 +127,7 @@ impl Watch {
             finality: Finality::default(),
             drill,
             data_drill,
+            load: None,
             participation: vec![BTreeMap::new(); nodes],
             heads: vec![None; nodes],
             missed: BTreeSet::new(),
@@ -125,11 +142,12 @@ impl Watch {
     /// Where no end is set, there is no deadline.
     fn deadline(&self) -> Option<u64> {
         let plan = &self.devnet.plan;
-        if plan.until_finalized.is_none() && plan.drills.is_none() && plan.data_drill.is_none() {
+        let waits = plan.until_finalized.is_some() || plan.drills.is_some() || plan.data_drill.is_some();
+        if !waits && plan.until_epoch.is_none() {
             return None;
         }
         let drilled = self.data_drill.as_ref().map(DataDrill::final_epoch);
-        let epoch = plan.until_finalized.max(drilled).unwrap_or(Epoch(1)).0;
+        let epoch = plan.until_finalized.max(drilled).max(plan.until_epoch).unwrap_or(Epoch(1)).0;
         let epoch_ms = self.devnet.spec.preset.slots_per_epoch * self.devnet.spec.config.slot_duration_ms;
         let mut ms = (epoch + FINALITY_EPOCHS + SLACK_EPOCHS) * epoch_ms + millis(SLACK);
         if let Some(drills) = plan.drills {
@@ -157,6 +175,7 @@ impl Watch {
             println!("all nodes answer; genesis in {:.1} s", wait as f64 / 1000.0);
         }
         tokio::time::sleep(Duration::from_millis(wait)).await;
+        self.load = self.devnet.plan.load.as_ref().map(|_| LoadWatch::new());
         let tick = Duration::from_millis((self.devnet.plan.slot_ms / 8).clamp(100, 500));
         loop {
             let next = tokio::time::Instant::now() + tick;
@@ -171,13 +190,25 @@ impl Watch {
             self.step_data_drill(&statuses).await?;
             self.read_participation().await;
             self.show(statuses);
-            if self.is_reached() {
+            let reached = self.is_reached();
+            self.watch_load(reached).await;
+            if reached {
                 return Ok(());
             }
             if self.deadline.is_some_and(|deadline| unix_ms() > deadline) {
                 bail!("the end was not reached in time: {}", self.standing());
             }
             tokio::time::sleep_until(next).await;
+        }
+    }
+
+    async fn watch_load(&mut self, is_last: bool) {
+        let Some(load) = &mut self.load else { return };
+        load.sample(&self.devnet);
+        let slot = self.devnet.slot_at(unix_ms()).unwrap_or_default();
+        match self.devnet.plan.until_epoch.filter(|_| is_last) {
+            Some(until) => load.settle(&self.devnet, until, slot).await,
+            None => load.step(&self.devnet, slot).await,
         }
     }
 
@@ -266,9 +297,23 @@ impl Watch {
         drills.into_iter().chain(drilled).chain(self.devnet.plan.until_finalized).max()
     }
 
+    /// True where every end that was set is reached, and one was set.
     fn is_reached(&self) -> bool {
-        self.data_drill.as_ref().is_none_or(DataDrill::is_over)
-            && self.wanted().is_some_and(|epoch| self.finality.agreed(epoch, self.names()).is_some())
+        let plan = &self.devnet.plan;
+        let waits = plan.until_finalized.is_some() || self.drill.is_some() || self.data_drill.is_some();
+        let is_final = || {
+            self.data_drill.as_ref().is_none_or(DataDrill::is_over)
+                && self.wanted().is_some_and(|epoch| self.finality.agreed(epoch, self.names()).is_some())
+        };
+        let is_late = |until: Epoch| {
+            let settle = if plan.load.is_some() { SETTLE_SLOTS } else { 0 };
+            let end = until.start_slot(self.devnet.spec) + settle;
+            self.devnet.slot_at(unix_ms()).is_some_and(|slot| slot >= end)
+        };
+        match plan.until_epoch {
+            None => is_final(),
+            Some(until) => is_late(until) && (!waits || is_final()),
+        }
     }
 
     /// How far the network came, for an error.
@@ -291,7 +336,7 @@ impl Watch {
     }
 
     /// Reads all signed logs, and puts everything together. The processes must have ended.
-    fn summary(&self, begun: Instant) -> anyhow::Result<Summary> {
+    fn summary(&self, begun: Instant, load: Option<LoadReport>) -> anyhow::Result<Summary> {
         let mut log = SignedLog::default();
         for member in &self.devnet.members {
             if let Some(path) = member.signed_log.as_deref().filter(|path| path.exists()) {
@@ -313,6 +358,7 @@ impl Watch {
             missed: Missed::explain(&self.missed, self.validator_logs()),
             drills: self.drill.as_ref().map(|drill| drill.drills.clone()).unwrap_or_default(),
             data: self.data_drill.as_ref().map(|drill| drill.report.clone()),
+            load,
             signatures: Signatures::judge(&log),
             wall: begun.elapsed(),
             dir: self.devnet.plan.dir.clone(),

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use clap::builder::ArgPredicate;
-use devnet::{DataDrillPlan, DevnetPlan, DrillPlan, Foreign, ForeignRole, PresetName};
+use devnet::{
+    DataDrillPlan, DevnetPlan, DrillPlan, Foreign, ForeignRole, LoadPlan, PresetName, Requirement,
+};
 use types::{Epoch, ForkName};
 
 /// Start a network of beacon nodes and validator clients, watch it, and stop it again.
@@ -34,6 +36,17 @@ pub struct Devnet {
     /// End when every node has finalized this epoch or a later one with the same root; fail when that takes too long.
     #[arg(long, value_name = "EPOCH")]
     until_finalized: Option<u64>,
+    /// End when this epoch begins; with --report four slots later, so that blocks can hold the last votes.
+    #[arg(long, value_name = "EPOCH")]
+    until_epoch: Option<u64>,
+    /// Report what became of every vote, as the blocks of the chain tell it, and the processor time and memory of every
+    /// process; as JSON too where a file is named.
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    report: Option<Option<PathBuf>>,
+    /// The least percentages of all votes that must be in blocks, and be for the right head, as in
+    /// inclusion=99,head=98; fail where they are not reached.
+    #[arg(long, value_name = "WHAT=PERCENT", value_delimiter = ',', requires = "report", value_parser = least)]
+    require: Vec<(Measure, f64)>,
     /// Forks to go through, with their epochs, as in altair=2,bellatrix=4,capella=6; a fork that is left out begins
     /// together with the next one that is named, so fulu=0 begins with all of them. Only epoch 0 may begin several.
     /// Without this the network stays in phase 0. From Bellatrix on each node has a mock engine of its own, which
@@ -98,7 +111,29 @@ Examples:
     interlock devnet --data-drill
 
   Mainnet's sizes:
-    interlock devnet --preset mainnet --validators 512 --nodes 2 --fork fulu=0 --until-finalized 3";
+    interlock devnet --preset mainnet --validators 512 --nodes 2 --fork fulu=0 --until-finalized 3
+
+  Mainnet's sizes and times with thousands of keys, and a report of every vote and process, in forty minutes:
+    interlock devnet --preset mainnet --slot-ms 12000 --nodes 2 --validators 8192 --fork fulu=0 --until-epoch 6 \
+        --report load.json --require inclusion=99,head=98";
+
+/// What can be required of votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Measure {
+    Inclusion,
+    Head,
+}
+
+/// `head=98`.
+fn least(text: &str) -> anyhow::Result<(Measure, f64)> {
+    let (measure, percent) = text.split_once('=').context("expected WHAT=PERCENT, as in head=98")?;
+    let measure = match measure {
+        "inclusion" => Measure::Inclusion,
+        "head" => Measure::Head,
+        _ => bail!("{measure:?} cannot be required: inclusion or head"),
+    };
+    Ok((measure, percent.parse().with_context(|| format!("no percentage {percent:?}"))?))
+}
 
 /// `altair=2`.
 pub(super) fn fork_epoch(text: &str) -> anyhow::Result<(ForkName, Epoch)> {
@@ -164,6 +199,14 @@ impl Devnet {
         }
     }
 
+    fn load(&self) -> Option<LoadPlan> {
+        let least = |of: Measure| {
+            self.require.iter().rev().find(|(measure, _)| *measure == of).map(|(_, percent)| *percent)
+        };
+        let requirement = Requirement { inclusion: least(Measure::Inclusion), head: least(Measure::Head) };
+        self.report.clone().map(|file| LoadPlan { file, requirement })
+    }
+
     fn plan(self, program: PathBuf, dir: PathBuf) -> DevnetPlan {
         let plan = DevnetPlan {
             nodes: self.nodes,
@@ -175,6 +218,8 @@ impl Devnet {
             program,
             dir,
             until_finalized: self.until_finalized.map(Epoch),
+            until_epoch: self.until_epoch.map(Epoch),
+            load: self.load(),
             subscribe_all_subnets: self.subscribe_all_subnets,
             drills: self.kill_drill.map(|count| DrillPlan { count, seed: self.seed }),
             data_drill: None,
@@ -250,6 +295,21 @@ mod tests {
         assert_eq!(plan.blob_schedule, [(Epoch(4), 9), (Epoch(6), 12)].into());
         assert_eq!((plan.blobs, plan.supernodes), (3, 1));
         plan.check(4).unwrap();
+    }
+
+    #[test]
+    fn a_report_may_be_written_and_may_require_something() {
+        let plan = |line| parse(line).unwrap().plan("interlock".into(), "net".into());
+        assert_eq!(plan("--until-epoch 6").load, None);
+        assert_eq!(plan("--until-epoch 6 --report").load, Some(LoadPlan::default()));
+        let plan = plan("--report load.json --until-epoch 6 --require inclusion=99,head=98.5 --nodes 2");
+        plan.check(2).unwrap();
+        assert_eq!(plan.until_epoch, Some(Epoch(6)));
+        let requirement = Requirement { inclusion: Some(99.0), head: Some(98.5) };
+        assert_eq!(plan.load, Some(LoadPlan { file: Some("load.json".into()), requirement }));
+        for wrong in ["--require head=98", "--report --require luck=7", "--report --require head"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
