@@ -1,12 +1,13 @@
 //! The gate before execution: no block passes whose data is not there and verified.
 //!
 //! A block of the present waits at the gate. A segment does not: whoever fetched its blocks fetches their data too, so
-//! what is missing ends it. What came with it is verified chunk by chunk, just before the chunk is executed.
+//! what is missing ends it. What came with it is verified chunk by chunk, just before the chunk is executed. Where half
+//! of a block's columns came, the others are made of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use data_availability::{Needed, Progress, Sidecar};
+use data_availability::{Needed, Progress, Recovery, Sidecar};
 use types::{Root, SignedBeaconBlock};
 
 use crate::chain::Chain;
@@ -23,6 +24,8 @@ pub(crate) struct SegmentData {
     waiting: BTreeMap<Root, BTreeMap<u64, Sidecar>>,
     /// How many blocks at the front have all the data that they need.
     ready: usize,
+    /// Blocks whose missing columns were made of half of them: all is verified and recorded.
+    made: BTreeSet<Root>,
     /// The first sidecar that was found invalid.
     invalid: Option<(Root, u64, Why)>,
 }
@@ -32,6 +35,8 @@ pub(crate) struct SegmentData {
 pub(crate) struct SegmentCheck {
     pub import: Import,
     sidecars: Vec<Sidecar>,
+    /// The block whose other columns are to be made of these.
+    recover: Option<Root>,
 }
 
 impl SegmentData {
@@ -54,6 +59,7 @@ impl SegmentData {
     pub fn advance(&mut self, root: &Root) {
         self.ready = self.ready.saturating_sub(1);
         self.waiting.remove(root);
+        self.made.remove(root);
     }
 }
 
@@ -100,7 +106,10 @@ impl Chain {
                     import.data.ready += 1;
                 }
                 Err(outcome) if import.data.ready == 0 => {
-                    self.end_segment(import, outcome);
+                    match self.half_of_columns(&import, root, block, &outcome) {
+                        Some(sidecars) => self.check_sidecars(import, sidecars, Some(*root)),
+                        None => self.end_segment(import, outcome),
+                    }
                     return None;
                 }
                 // Those before it go first.
@@ -110,10 +119,40 @@ impl Chain {
         if sidecars.is_empty() {
             return Some(import);
         }
-        let job = VerifySidecars { spec: self.spec, sidecars: sidecars.clone() };
-        let check = Box::new(SegmentCheck { import, sidecars });
-        self.start(Purpose::SegmentSidecars(check), Priority::Sync, Job::VerifySidecars(job));
+        self.check_sidecars(import, sidecars, None);
         None
+    }
+
+    fn check_sidecars(&mut self, import: Import, sidecars: Vec<Sidecar>, recover: Option<Root>) {
+        let job = VerifySidecars { spec: self.spec, sidecars: sidecars.clone() };
+        let check = Box::new(SegmentCheck { import, sidecars, recover });
+        self.start(Purpose::SegmentSidecars(check), Priority::Sync, Job::VerifySidecars(job));
+    }
+
+    /// What came of the columns of a block that lacks some, where it is enough to make the others together with those
+    /// that are verified.
+    fn half_of_columns(
+        &self,
+        import: &Import,
+        root: &Root,
+        block: &SignedBeaconBlock,
+        outcome: &SegmentOutcome,
+    ) -> Option<Vec<Sidecar>> {
+        let lacks = matches!(outcome, SegmentOutcome::DataMissing { .. });
+        if !lacks || self.data_needed(block) != Needed::Columns {
+            return None;
+        }
+        let commitments = &block.message.body.blob_kzg_commitments;
+        let fits = |sidecar: &&Sidecar| {
+            matches!(sidecar, Sidecar::Column(_))
+                && sidecar.header().signature == block.signature
+                && sidecar.has_commitments(commitments)
+                && self.data.store.get(root, sidecar.index()).is_none()
+        };
+        let came = import.data.waiting.get(root).into_iter().flat_map(BTreeMap::values);
+        let came: Vec<Sidecar> = came.filter(fits).cloned().collect();
+        let half = self.spec.preset.number_of_columns.div_ceil(2) as usize;
+        (came.len() + self.data.store.verified_count(root) >= half).then_some(came)
     }
 
     /// What is to be verified of a block's data, or why the block cannot be imported.
@@ -123,6 +162,9 @@ impl Chain {
         root: &Root,
         block: &SignedBeaconBlock,
     ) -> Result<Vec<Sidecar>, SegmentOutcome> {
+        if import.data.made.contains(root) {
+            return Ok(Vec::new());
+        }
         if let Some((of, index, why)) = import.data.invalid.filter(|(of, ..)| of == root) {
             return Err(SegmentOutcome::InvalidSidecar { root: of, index, why: why.to_string() });
         }
@@ -160,7 +202,10 @@ impl Chain {
 
     /// Takes in what the verification of a segment's data found.
     pub(crate) fn segment_data_checked(&mut self, check: SegmentCheck, invalid: &[(usize, Why)]) {
-        let SegmentCheck { mut import, sidecars } = check;
+        if let (Some(root), true) = (check.recover, invalid.is_empty()) {
+            return self.recover_segment(check, root);
+        }
+        let SegmentCheck { mut import, sidecars, .. } = check;
         if let Some((place, why)) = invalid.first() {
             let (root, index) = (sidecars[*place].block_root(), sidecars[*place].index());
             let before = import.blocks().take_while(|(of, _)| *of != root).count();
@@ -175,5 +220,39 @@ impl Chain {
             }
         }
         self.resume(import);
+    }
+
+    /// Makes the missing columns of a segment's first block.
+    fn recover_segment(&mut self, check: SegmentCheck, root: Root) {
+        let stored =
+            (0..self.spec.preset.number_of_columns).filter_map(|index| self.data.store.get(&root, index));
+        let all: BTreeMap<u64, &Sidecar> =
+            stored.chain(&check.sidecars).map(|sidecar| (sidecar.index(), sidecar)).collect();
+        let column = |sidecar: &Sidecar| match sidecar {
+            Sidecar::Column(column) => Some(column.clone()),
+            Sidecar::Blob(_) => None,
+        };
+        let columns = all.into_values().filter_map(column).collect();
+        match Recovery::new(self.spec, columns) {
+            Ok(recovery) => {
+                let purpose = Purpose::SegmentRecovery(Box::new(check));
+                self.start(purpose, Priority::Sync, Job::RecoverColumns(recovery));
+            }
+            Err(error) => self.import_failed(check.import, error.to_string()),
+        }
+    }
+
+    /// Takes in the columns that were made for a segment's first block.
+    pub(crate) fn segment_recovered(&mut self, check: SegmentCheck, made: Result<Vec<Sidecar>, String>) {
+        let SegmentCheck { mut import, sidecars, recover } = check;
+        match (made, recover) {
+            (Ok(made), Some(root)) => {
+                self.data.of_segment.entry(root).or_default().extend(sidecars.into_iter().chain(made));
+                import.data.made.insert(root);
+                self.resume(import);
+            }
+            (Err(why), _) => self.import_failed(import, why),
+            (Ok(_), None) => self.import_failed(import, "columns were made of no block".to_owned()),
+        }
     }
 }

@@ -146,6 +146,10 @@ impl Chain {
             (Purpose::SegmentSidecars(check), _) => {
                 self.import_failed(check.import, "the verification of the blocks' data failed".to_owned());
             }
+            (Purpose::SegmentRecovery(check), JobResult::Sidecars(made)) => {
+                self.segment_recovered(*check, made);
+            }
+            (Purpose::SegmentRecovery(check), _) => self.segment_recovered(*check, failed()),
             (Purpose::OwnSidecars(id, block), JobResult::Sidecars(made)) => {
                 self.own_sidecars_made(id, block, made)
             }

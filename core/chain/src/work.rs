@@ -66,6 +66,8 @@ pub(crate) enum Purpose {
     Sidecars(Vec<Checking>),
     /// Proofs of the data of a segment.
     SegmentSidecars(Box<SegmentCheck>),
+    /// The columns that a block of a segment lacks, made of half of them.
+    SegmentRecovery(Box<SegmentCheck>),
     /// The sidecars of a block of the API.
     OwnSidecars(CommandId, Arc<SignedBeaconBlock>),
     /// Sidecars of a block that waits for them.
@@ -113,7 +115,7 @@ impl Work {
     pub fn is_segment_running(&self) -> bool {
         self.jobs.values().any(|purpose| match purpose {
             Purpose::Import(import) => import.is_segment(),
-            Purpose::SegmentSidecars(_) => true,
+            Purpose::SegmentSidecars(_) | Purpose::SegmentRecovery(_) => true,
             _ => false,
         })
     }

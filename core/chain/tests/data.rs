@@ -366,6 +366,36 @@ fn a_segment_needs_its_data() {
 }
 
 #[test]
+fn half_of_the_columns_are_enough_for_a_segment() {
+    let mut node = proposer(ForkName::Fulu, 0..COLUMNS);
+    let (mut blocks, mut data) = (Vec::new(), Vec::new());
+    for slot in 1..=2 {
+        let (block, messages) = publish(&mut node, slot);
+        blocks.push(block);
+        data.push(messages);
+    }
+    let sidecars = |messages: &[GossipMessage]| -> Vec<Sidecar> { messages.iter().map(sidecar).collect() };
+    let mut newcomer = Node::new();
+    // One is missing of half of the second block's.
+    let given = [sidecars(&data[0]), sidecars(&data[1][40..103])].concat();
+    let outcome = newcomer.segment_with(at(4, 500), blocks.clone(), given);
+    let Some(SegmentOutcome::DataMissing { at: 1, missing, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(missing.len(), 65);
+    // Of half of them, one is wrong.
+    let mut given = data[1][40..104].to_vec();
+    given[5] = with_wrong_proof(&given[5]);
+    let outcome = newcomer.segment_with(at(4, 500), blocks.clone(), sidecars(&given));
+    assert!(matches!(outcome, Some(SegmentOutcome::InvalidSidecar { index: 45, .. })), "{outcome:?}");
+    let outcome = newcomer.segment_with(at(4, 500), blocks.clone(), sidecars(&data[1][40..104]));
+    assert_eq!(outcome, Some(SegmentOutcome::Imported { count: 1 }));
+    assert_eq!(newcomer.head(), node.head());
+    let made: Vec<Sidecar> = sidecars(&data[1]);
+    assert_eq!(newcomer.disk.sidecars[&root_of(&blocks[1])].len(), made.len());
+    assert_eq!(newcomer.chain.view().sidecars[&root_of(&blocks[1])], made);
+    assert_eq!(newcomer.faults, Vec::<String>::new());
+}
+
+#[test]
 fn old_blocks_need_no_data() {
     let forks: Vec<(&str, u64)> =
         ["ALTAIR", "BELLATRIX", "CAPELLA", "DENEB"].into_iter().map(|fork| (fork, 0)).collect();
