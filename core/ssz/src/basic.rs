@@ -4,10 +4,12 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::merkle::{chunks_of_bytes, merkleize};
-use crate::{Ctx, DecodeError, DecodeErrorKind, FixedBytes, JsonError, Root, Schema, Shape, Ssz};
+use crate::hash::hash_layers;
+use crate::merkle::{chunks_of_bytes, depth_of, merkleize};
+use crate::{Ctx, DecodeError, DecodeErrorKind, FixedBytes, JsonError, Node, Root, Schema, Shape, Ssz};
 
 /// The bytes as an array, or the length error.
+#[inline]
 pub(crate) fn exactly<const N: usize>(bytes: &[u8]) -> Result<[u8; N], DecodeError> {
     bytes.try_into().map_err(|_| DecodeErrorKind::Length { expected: N, found: bytes.len() }.into())
 }
@@ -33,9 +35,32 @@ macro_rules! unsigned {
     ($type:ty) => {
         impl Ssz for $type {
             const BASIC: bool = true;
+            const FIXED_LEN: Option<usize> = Some(size_of::<Self>());
 
             fn fixed_len(_: &Shape, _: &Ctx) -> Option<usize> {
                 Some(size_of::<Self>())
+            }
+
+            #[inline]
+            fn write_fixed(&self, out: &mut [u8]) {
+                out.copy_from_slice(&self.to_le_bytes());
+            }
+
+            #[inline]
+            fn read_fixed(bytes: &[u8]) -> Result<Self, DecodeError> {
+                Ok(Self::from_le_bytes(exactly(bytes)?))
+            }
+
+            // Both loops compile to copies of memory.
+            fn write_slice(items: &[Self], out: &mut [u8]) {
+                let parts = out.as_chunks_mut::<{ size_of::<Self>() }>().0;
+                parts.iter_mut().zip(items).for_each(|(part, item)| *part = item.to_le_bytes());
+            }
+
+            fn read_slice(bytes: &[u8], out: &mut Vec<Self>) -> Result<(), DecodeError> {
+                let parts = bytes.as_chunks::<{ size_of::<Self>() }>().0;
+                out.extend(parts.iter().map(|part| Self::from_le_bytes(*part)));
+                Ok(())
             }
 
             fn encoded_len(&self, _: &Shape, _: &Ctx) -> usize {
@@ -93,9 +118,31 @@ macro_rules! number_ssz {
     ($name:ident) => {
         impl $crate::Ssz for $name {
             const BASIC: bool = true;
+            const FIXED_LEN: Option<usize> = Some(8);
 
             fn fixed_len(_: &$crate::Shape, _: &$crate::Ctx) -> Option<usize> {
                 Some(8)
+            }
+
+            #[inline]
+            fn write_fixed(&self, out: &mut [u8]) {
+                self.0.write_fixed(out);
+            }
+
+            #[inline]
+            fn read_fixed(bytes: &[u8]) -> Result<Self, $crate::DecodeError> {
+                u64::read_fixed(bytes).map(Self)
+            }
+
+            fn write_slice(items: &[Self], out: &mut [u8]) {
+                let parts = out.as_chunks_mut::<8>().0;
+                parts.iter_mut().zip(items).for_each(|(part, item)| *part = item.0.to_le_bytes());
+            }
+
+            fn read_slice(bytes: &[u8], out: &mut Vec<Self>) -> Result<(), $crate::DecodeError> {
+                let parts = bytes.as_chunks::<8>().0;
+                out.extend(parts.iter().map(|part| Self(u64::from_le_bytes(*part))));
+                Ok(())
             }
 
             fn encoded_len(&self, _: &$crate::Shape, _: &$crate::Ctx) -> usize {
@@ -143,6 +190,21 @@ macro_rules! number_ssz {
 
 impl Ssz for bool {
     const BASIC: bool = true;
+    const FIXED_LEN: Option<usize> = Some(1);
+
+    #[inline]
+    fn write_fixed(&self, out: &mut [u8]) {
+        out.copy_from_slice(&[u8::from(*self)]);
+    }
+
+    #[inline]
+    fn read_fixed(bytes: &[u8]) -> Result<Self, DecodeError> {
+        match exactly(bytes)? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            [other] => Err(DecodeErrorKind::Boolean(other).into()),
+        }
+    }
 
     fn fixed_len(_: &Shape, _: &Ctx) -> Option<usize> {
         Some(1)
@@ -157,11 +219,7 @@ impl Ssz for bool {
     }
 
     fn decode(bytes: &[u8], _: &Shape, _: &Ctx) -> Result<Self, DecodeError> {
-        match exactly(bytes)? {
-            [0] => Ok(false),
-            [1] => Ok(true),
-            [other] => Err(DecodeErrorKind::Boolean(other).into()),
-        }
+        Self::read_fixed(bytes)
     }
 
     fn root(&self, shape: &Shape, ctx: &Ctx) -> Root {
@@ -188,6 +246,37 @@ impl Ssz for bool {
 }
 
 impl<const N: usize> Ssz for FixedBytes<N> {
+    const FIXED_LEN: Option<usize> = Some(N);
+
+    #[inline]
+    fn write_fixed(&self, out: &mut [u8]) {
+        out.copy_from_slice(&self.0);
+    }
+
+    #[inline]
+    fn read_fixed(bytes: &[u8]) -> Result<Self, DecodeError> {
+        exactly(bytes).map(Self)
+    }
+
+    fn write_slice(items: &[Self], out: &mut [u8]) {
+        out.as_chunks_mut::<N>().0.iter_mut().zip(items).for_each(|(part, item)| *part = item.0);
+    }
+
+    fn read_slice(bytes: &[u8], out: &mut Vec<Self>) -> Result<(), DecodeError> {
+        out.extend(bytes.as_chunks::<N>().0.iter().map(|part| Self(*part)));
+        Ok(())
+    }
+
+    fn write_roots(items: &[&Self], out: &mut [Node], stride: usize, _: &Shape, _: &Ctx) {
+        let depth = depth_of(N.div_ceil(32) as u64);
+        let mut chunks = vec![[0; 32]; items.len() << depth];
+        for (item, chunks) in items.iter().zip(chunks.chunks_exact_mut(1 << depth)) {
+            chunks.as_flattened_mut()[..N].copy_from_slice(&item.0);
+        }
+        hash_layers(&mut chunks, depth);
+        out.iter_mut().step_by(stride).zip(&chunks[..items.len()]).for_each(|(out, root)| *out = *root);
+    }
+
     fn fixed_len(_: &Shape, _: &Ctx) -> Option<usize> {
         Some(N)
     }
@@ -208,7 +297,7 @@ impl<const N: usize> Ssz for FixedBytes<N> {
         if let Ok(root) = Root::try_from(self.as_slice()) {
             return root;
         }
-        merkleize(chunks_of_bytes(&self.0), N.div_ceil(32) as u64)
+        merkleize(&mut chunks_of_bytes(&self.0), N.div_ceil(32) as u64)
     }
 
     fn default_in(_: &Shape, _: &Ctx) -> Self {

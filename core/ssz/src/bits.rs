@@ -55,7 +55,14 @@ impl Bits {
 
     /// The places of the bits that are set, in order.
     pub fn ones(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.len).filter(|index| self.get(*index))
+        self.bytes.iter().enumerate().flat_map(|(place, byte)| {
+            let mut left = *byte;
+            std::iter::from_fn(move || {
+                let lowest = (left != 0).then(|| 8 * place + left.trailing_zeros() as usize);
+                left &= left.wrapping_sub(1);
+                lowest
+            })
+        })
     }
 
     /// How many bits are set.
@@ -166,10 +173,10 @@ impl Ssz for Bits {
     }
 
     fn root(&self, shape: &Shape, ctx: &Ctx) -> Root {
-        let chunks = chunks_of_bytes(&self.bytes);
+        let mut chunks = chunks_of_bytes(&self.bytes);
         let root = match shape.bound(ctx) {
-            Bound::Limit(limit) => merkleize(chunks, limit.div_ceil(256)),
-            Bound::Progressive => merkleize_progressive(&chunks),
+            Bound::Limit(limit) => merkleize(&mut chunks, limit.div_ceil(256)),
+            Bound::Progressive => merkleize_progressive(&mut chunks),
         };
         if shape.is_vector() { root } else { mix_in_length(&root, self.len) }
     }
@@ -195,6 +202,21 @@ impl Ssz for Bits {
         match shape.vector_length(ctx) {
             Some(len) => Schema::Bitvector(len),
             None => Schema::Bitlist(shape.bound(ctx)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ones_are_the_places_of_set_bits() {
+        for len in [0, 1, 7, 8, 9, 64, 200] {
+            let bits: Bits = (0..len).map(|index| index % 3 == 0 || index % 7 == 2).collect();
+            let naive: Vec<usize> = (0..len).filter(|index| bits.get(*index)).collect();
+            assert_eq!(bits.ones().collect::<Vec<_>>(), naive);
+            assert_eq!(bits.count_ones(), naive.len());
         }
     }
 }

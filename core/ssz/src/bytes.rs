@@ -51,10 +51,10 @@ impl Ssz for Bytes {
     }
 
     fn root(&self, shape: &Shape, ctx: &Ctx) -> Root {
-        let chunks = chunks_of_bytes(&self.0);
+        let mut chunks = chunks_of_bytes(&self.0);
         let root = match shape.bound(ctx) {
-            Bound::Limit(limit) => merkleize(chunks, limit.div_ceil(32)),
-            Bound::Progressive => merkleize_progressive(&chunks),
+            Bound::Limit(limit) => merkleize(&mut chunks, limit.div_ceil(32)),
+            Bound::Progressive => merkleize_progressive(&mut chunks),
         };
         if shape.is_vector() { root } else { mix_in_length(&root, self.0.len()) }
     }

@@ -3,23 +3,51 @@
 use serde_json::{Map, Value};
 
 use crate::basic::json_kind;
+use crate::hash::hash_layers;
 use crate::merkle::{depth_of, merkleize, merkleize_progressive};
 use crate::sequence::{OFFSET_LEN, offset_bytes, part_between, read_offset};
-use crate::{Ctx, DecodeError, DecodeErrorKind, Descent, JsonError, Reached, Root, Shape, Ssz, hash_concat};
+use crate::{
+    Ctx, DecodeError, DecodeErrorKind, Descent, JsonError, Node, Reached, Root, Shape, Ssz, hash_concat,
+};
+
+/// The sum of the fields' sizes, where each has one whatever preset and fork.
+pub const fn fixed_sum(lens: &[Option<usize>]) -> Option<usize> {
+    let (mut sum, mut place) = (0, 0);
+    while place < lens.len() {
+        match lens[place] {
+            Some(len) => sum += len,
+            None => return None,
+        }
+        place += 1;
+    }
+    Some(sum)
+}
+
+/// Where each field of a container of fixed size ends; of no meaning for other containers.
+pub const fn fixed_ends<const N: usize>(lens: &[Option<usize>; N]) -> [usize; N] {
+    let (mut ends, mut end, mut place) = ([0; N], 0, 0);
+    while place < N {
+        if let Some(len) = lens[place] {
+            end += len;
+        }
+        ends[place] = end;
+        place += 1;
+    }
+    ends
+}
 
 /// Splits a container's bytes into the parts of its fields.
 pub struct ContainerReader<'a> {
     bytes: &'a [u8],
+    /// The sizes of the fields that are still to be read.
+    lens: &'a [Option<usize>],
     position: usize,
-    /// Offsets of the variable parts, and the end of the bytes.
-    offsets: Vec<usize>,
-    next_variable: usize,
 }
 
 impl<'a> ContainerReader<'a> {
-    /// Checks the sizes and offsets; `lens` has an entry for each field that the fork has, none where its size
-    /// varies.
-    pub fn new(bytes: &'a [u8], lens: &[Option<usize>]) -> Result<Self, DecodeError> {
+    /// Checks the size and the first offset; `lens` has an entry for each field that the fork has, none where its
+    /// size varies.
+    pub fn new(bytes: &'a [u8], lens: &'a [Option<usize>]) -> Result<Self, DecodeError> {
         let fixed: usize = lens.iter().map(|len| len.unwrap_or(OFFSET_LEN)).sum();
         let variable = lens.iter().any(Option::is_none);
         if !variable && bytes.len() != fixed {
@@ -28,36 +56,34 @@ impl<'a> ContainerReader<'a> {
         if bytes.len() < fixed {
             return Err(DecodeErrorKind::TooShort { expected: fixed, found: bytes.len() }.into());
         }
-        let mut offsets = Vec::new();
-        let mut position = 0;
-        for len in lens {
-            if len.is_none() {
-                offsets.push(read_offset(&bytes[position..]));
+        let reader = Self { bytes, lens, position: 0 };
+        match reader.offset_at_or_behind(lens, 0) {
+            Some(found) if found != fixed => {
+                Err(DecodeErrorKind::FirstOffset { expected: fixed, found }.into())
             }
-            position += len.unwrap_or(OFFSET_LEN);
+            _ => Ok(reader),
         }
-        if let Some(first) = offsets.first()
-            && *first != fixed
-        {
-            return Err(DecodeErrorKind::FirstOffset { expected: fixed, found: *first }.into());
-        }
-        offsets.push(bytes.len());
-        Ok(Self { bytes, position: 0, offsets, next_variable: 0 })
+    }
+
+    /// The first offset among fields with these sizes, which begin at `position`.
+    fn offset_at_or_behind(&self, lens: &[Option<usize>], position: usize) -> Option<usize> {
+        let fixed = lens.iter().position(Option::is_none)?;
+        let ahead: usize = lens[..fixed].iter().flatten().sum();
+        Some(read_offset(&self.bytes[position + ahead..]))
     }
 
     /// Reads the next field.
     pub fn field<T: Ssz>(&mut self, name: &'static str, shape: &Shape, ctx: &Ctx) -> Result<T, DecodeError> {
-        let part = match T::fixed_len(shape, ctx) {
-            Some(len) => {
-                let part = &self.bytes[self.position..self.position + len];
-                self.position += len;
-                part
-            }
+        let (len, behind) = self.lens.split_first().expect("as many reads as fields");
+        self.lens = behind;
+        let start = self.position;
+        self.position += len.unwrap_or(OFFSET_LEN);
+        let part = match len {
+            Some(_) => &self.bytes[start..self.position],
             None => {
-                let (start, end) = (self.offsets[self.next_variable], self.offsets[self.next_variable + 1]);
-                self.position += OFFSET_LEN;
-                self.next_variable += 1;
-                part_between(self.bytes, start, end).map_err(|kind| DecodeError::from(kind).within(name))?
+                let first = read_offset(&self.bytes[start..]);
+                let end = self.offset_at_or_behind(behind, self.position).unwrap_or(self.bytes.len());
+                part_between(self.bytes, first, end).map_err(|kind| DecodeError::from(kind).within(name))?
             }
         };
         T::decode(part, shape, ctx).map_err(|error| error.within(name))
@@ -107,36 +133,44 @@ impl<'a> ContainerWriter<'a> {
     }
 }
 
-/// The root of a container over the roots of its fields; `active` for a progressive container.
-pub fn container_root(fields: Vec<Root>, active: Option<&[bool]>) -> Root {
+/// The root of a container over the roots of its fields, which are scratch space; `active` for a progressive container.
+pub fn container_root(fields: &mut [Node], active: Option<&[bool]>) -> Root {
     let Some(active) = active else {
         let count = fields.len() as u64;
         return merkleize(fields, count);
     };
-    let mut roots = fields.into_iter();
+    let mut roots = fields.iter();
     let mut bits = Root::ZERO;
-    let leaves: Vec<Root> = active
+    let mut leaves: Vec<Node> = active
         .iter()
         .enumerate()
         .map(|(place, taken)| {
             if !taken {
-                return Root::ZERO;
+                return [0; 32];
             }
             bits.0[place / 8] |= 1 << (place % 8);
-            roots.next().expect("as many fields as active places")
+            *roots.next().expect("as many fields as active places")
         })
         .collect();
-    hash_concat(&merkleize_progressive(&leaves), &bits)
+    hash_concat(&merkleize_progressive(&mut leaves), &bits)
+}
+
+/// The roots of containers whose fields' roots lie in `leaves`, `width` to a container, of which the last may be
+/// padding: that of container `i` goes to `out[i * stride]`. The layers of all are hashed together.
+pub fn container_roots(leaves: &mut [Node], width: usize, out: &mut [Node], stride: usize) {
+    let count = leaves.len() / width;
+    hash_layers(leaves, depth_of(width as u64));
+    out.iter_mut().step_by(stride).zip(&leaves[..count]).for_each(|(out, root)| *out = *root);
 }
 
 /// Goes down from a container's root through its tree; none for a progressive container, whose tree proofs do not know.
-pub fn container_descent(fields: &[Root], active: Option<&[bool]>, descent: &mut Descent) -> Option<Reached> {
+pub fn container_descent(fields: &[Node], active: Option<&[bool]>, descent: &mut Descent) -> Option<Reached> {
     if active.is_some() {
         return None;
     }
     match descent.through(fields, depth_of(fields.len() as u64)) {
         Reached::Leaf(place) if descent.is_over() => {
-            Some(Reached::Node(fields.get(place).copied().unwrap_or(Root::ZERO)))
+            Some(Reached::Node(fields.get(place).copied().unwrap_or_default().into()))
         }
         reached => Some(reached),
     }

@@ -30,6 +30,7 @@ mod bytes;
 mod container;
 mod error;
 mod fixed_bytes;
+mod hash;
 mod list;
 mod merkle;
 mod proof;
@@ -42,11 +43,15 @@ mod union;
 
 pub use bits::Bits;
 pub use bytes::Bytes;
-pub use container::{ContainerReader, ContainerWriter, JsonObject, container_descent, container_root};
+pub use container::{
+    ContainerReader, ContainerWriter, JsonObject, container_descent, container_root, container_roots,
+    fixed_ends, fixed_sum,
+};
 pub use error::{DecodeError, DecodeErrorKind, JsonError};
 pub use fixed_bytes::{FixedBytes, ParseHexError, parse_hex};
-pub use list::{List, PageMut};
-pub use merkle::{hash_concat, merkleize, merkleize_progressive, mix_in_length, zero_hash};
+pub use hash::{Node, hash_concat, hash_pairs};
+pub use list::{Iter, List, PageMut, Pages};
+pub use merkle::{merkleize, merkleize_progressive, mix_in_length, zero_hash};
 pub use proof::{Descent, MerkleProof, PathStep, Reached, get_generalized_index, is_valid_merkle_proof};
 pub use schema::Schema;
 pub use serde_json::Value as JsonValue;

@@ -2,9 +2,8 @@
 
 use std::sync::LazyLock;
 
-use sha2::{Digest, Sha256};
-
 use crate::Root;
+use crate::hash::{Node, hash_concat, hash_layer};
 
 /// The deepest tree whose padding is known: more than any `u64` limit needs.
 const DEPTH_MAX: usize = 65;
@@ -16,14 +15,6 @@ static ZERO_HASHES: LazyLock<[Root; DEPTH_MAX]> = LazyLock::new(|| {
     }
     hashes
 });
-
-/// SHA-256 of the two nodes, one behind the other.
-pub fn hash_concat(left: &Root, right: &Root) -> Root {
-    let mut block = [0; 64];
-    block[..32].copy_from_slice(&left.0);
-    block[32..].copy_from_slice(&right.0);
-    Root::from(<[u8; 32]>::from(Sha256::digest(block)))
-}
 
 /// The root of a tree of `depth` whose leaves are all zero.
 pub fn zero_hash(depth: usize) -> Root {
@@ -38,38 +29,36 @@ pub fn depth_of(leaves: u64) -> usize {
 /// The root over `nodes`, which are roots of subtrees of depth `base`, in a tree with `depth` levels above them.
 ///
 /// Works in place and leaves `nodes` in an unspecified state: it is scratch space.
-pub fn merkleize_nodes(mut nodes: Vec<Root>, base: usize, depth: usize) -> Root {
+pub fn merkleize_nodes(nodes: &mut [Node], base: usize, depth: usize) -> Root {
     assert!(depth >= depth_of(nodes.len() as u64), "more nodes than the tree has room for");
     if nodes.is_empty() {
         return zero_hash(base + depth);
     }
+    let mut count = nodes.len();
     for level in 0..depth {
-        let pairs = nodes.len() / 2;
-        for pair in 0..pairs {
-            nodes[pair] = hash_concat(&nodes[2 * pair], &nodes[2 * pair + 1]);
+        let pairs = count / 2;
+        hash_layer(&mut nodes[..2 * pairs]);
+        if count % 2 == 1 {
+            nodes[pairs] = hash_concat(&nodes[count - 1].into(), &zero_hash(base + level)).0;
         }
-        if nodes.len() % 2 == 1 {
-            nodes[pairs] = hash_concat(&nodes[2 * pairs], &zero_hash(base + level));
-            nodes.truncate(pairs + 1);
-        } else {
-            nodes.truncate(pairs);
-        }
+        count = count.div_ceil(2);
     }
-    nodes[0]
+    nodes[0].into()
 }
 
-/// The root over `chunks`, padded to `limit` leaves.
-pub fn merkleize(chunks: Vec<Root>, limit: u64) -> Root {
+/// The root over `chunks`, padded to `limit` leaves; `chunks` is scratch space.
+pub fn merkleize(chunks: &mut [Node], limit: u64) -> Root {
     merkleize_nodes(chunks, 0, depth_of(limit))
 }
 
-/// [`merkleize_progressive`](https://eips.ethereum.org/EIPS/eip-7916): subtrees of 1, 4, 16, … leaves.
-pub fn merkleize_progressive(chunks: &[Root]) -> Root {
+/// [`merkleize_progressive`](https://eips.ethereum.org/EIPS/eip-7916): subtrees of 1, 4, 16, … leaves; `chunks` is
+/// scratch space.
+pub fn merkleize_progressive(chunks: &mut [Node]) -> Root {
     let mut subtrees = Vec::new();
     let (mut rest, mut leaves) = (chunks, 1);
     while !rest.is_empty() {
-        let (subtree, further) = rest.split_at(rest.len().min(leaves));
-        subtrees.push(merkleize(subtree.to_vec(), leaves as u64));
+        let (subtree, further) = rest.split_at_mut(rest.len().min(leaves));
+        subtrees.push(merkleize(subtree, leaves as u64));
         rest = further;
         leaves *= 4;
     }
@@ -89,13 +78,34 @@ pub fn chunk_of_number(number: u64) -> Root {
 }
 
 /// The bytes as chunks, the last one zero padded.
-pub fn chunks_of_bytes(bytes: &[u8]) -> Vec<Root> {
-    bytes
-        .chunks(32)
-        .map(|part| {
-            let mut chunk = Root::ZERO;
-            chunk.0[..part.len()].copy_from_slice(part);
-            chunk
-        })
-        .collect()
+pub fn chunks_of_bytes(bytes: &[u8]) -> Vec<Node> {
+    let mut chunks = vec![[0; 32]; bytes.len().div_ceil(32)];
+    chunks.as_flattened_mut()[..bytes.len()].copy_from_slice(bytes);
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition, without batches and without padding that is known beforehand.
+    fn naive(nodes: &[Node], depth: usize) -> Root {
+        if depth == 0 {
+            return nodes.first().copied().unwrap_or_default().into();
+        }
+        let (left, right) = nodes.split_at(nodes.len().min(1 << (depth - 1)));
+        hash_concat(&naive(left, depth - 1), &naive(right, depth - 1))
+    }
+
+    #[test]
+    fn trees_of_every_small_size_have_the_root_of_the_definition() {
+        let nodes: Vec<Node> = (0..70).map(|number| [number + 1; 32]).collect();
+        for count in 0..nodes.len() {
+            for depth in depth_of(count as u64)..=8 {
+                let mut scratch = nodes[..count].to_vec();
+                let root = merkleize_nodes(&mut scratch, 0, depth);
+                assert_eq!(root, naive(&nodes[..count], depth), "{count} nodes in {depth} levels");
+            }
+        }
+    }
 }

@@ -5,9 +5,11 @@
 //! along the bits of the index, so each type only knows its own tree and hands the rest of the way to a field or an
 //! element. Strings of bytes and bits are leaves of such a walk, and so are progressive trees.
 
+use std::ops::Index;
+
 use crate::merkle::{chunk_of_number, merkleize_nodes};
-use crate::sequence::{leaf_limit, leaves, root_of_leaves};
-use crate::{Bound, Ctx, Root, Schema, Shape, Ssz, hash_concat, zero_hash};
+use crate::sequence::{leaf_limit, root_of_leaves};
+use crate::{Bound, Ctx, Node, Root, Schema, Shape, Ssz, hash_concat, zero_hash};
 
 /// A node, its place and its siblings from there up to the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +56,7 @@ impl Descent {
     }
 
     /// Goes down through a tree over `leaves` that has `depth` levels, as far as the way leads.
-    pub fn through(&mut self, leaves: &[Root], depth: usize) -> Reached {
+    pub fn through(&mut self, leaves: &[Node], depth: usize) -> Reached {
         let mut place = 0;
         for level in (0..depth).rev() {
             if self.is_over() {
@@ -75,14 +77,14 @@ impl Descent {
 }
 
 /// The root of the subtree with `level` levels that is `place` subtrees from the left.
-fn subtree(leaves: &[Root], place: u64, level: usize) -> Root {
+fn subtree(leaves: &[Node], place: u64, level: usize) -> Root {
     let start = place.checked_shl(level as u32).filter(|start| start >> level == place);
     let start = start.and_then(|start| usize::try_from(start).ok()).unwrap_or(usize::MAX).min(leaves.len());
     let end = start.saturating_add(1usize.checked_shl(level as u32).unwrap_or(usize::MAX)).min(leaves.len());
     if start == end {
         return zero_hash(level);
     }
-    merkleize_nodes(leaves[start..end].to_vec(), 0, level)
+    merkleize_nodes(&mut leaves[start..end].to_vec(), 0, level)
 }
 
 /// The proof of the node at a generalized index; none where the value's tree has no such node, or it lies in a string
@@ -95,27 +97,30 @@ pub(crate) fn prove<T: Ssz>(value: &T, generalized_index: u64, ctx: &Ctx) -> Opt
     Some(MerkleProof { leaf, branch })
 }
 
-/// What `Vec<T>` and [`List<T>`](crate::List) do in a descent.
-pub(crate) fn descend_sequence<'a, T: Ssz>(
-    items: impl ExactSizeIterator<Item = &'a T> + Clone,
+/// What `Vec<T>` and [`List<T>`](crate::List) do in a descent through a tree over these leaves.
+pub(crate) fn descend_sequence<T: Ssz>(
+    mut leaves: Vec<Node>,
+    items: &impl Index<usize, Output = T>,
+    len: usize,
     descent: &mut Descent,
-    shape: &Shape,
-    ctx: &Ctx,
+    (shape, ctx): (&Shape, &Ctx),
 ) -> Option<Root> {
-    let (leaves, len) = (leaves(items.clone(), shape, ctx), items.len());
     if descent.is_over() {
-        return Some(root_of_leaves::<T>(leaves, len, shape, ctx));
+        return Some(root_of_leaves::<T>(&mut leaves, len, shape, ctx));
     }
     let Bound::Limit(limit) = shape.bound(ctx) else { return None };
     let depth = crate::merkle::depth_of(leaf_limit::<T>(limit, shape, ctx));
-    if !shape.is_vector() && !descent.past_length(merkleize_nodes(leaves.clone(), 0, depth), len) {
+    if !shape.is_vector() && !descent.past_length(merkleize_nodes(&mut leaves.clone(), 0, depth), len) {
         return descent.is_over().then(|| chunk_of_number(len as u64));
     }
     match descent.through(&leaves, depth) {
         Reached::Node(root) => Some(root),
-        Reached::Leaf(place) if descent.is_over() => Some(leaves.get(place).copied().unwrap_or(Root::ZERO)),
+        Reached::Leaf(place) if descent.is_over() => {
+            Some(leaves.get(place).copied().unwrap_or_default().into())
+        }
         Reached::Leaf(_) if T::BASIC => None,
-        Reached::Leaf(place) => items.clone().nth(place)?.descend(descent, shape.element(), ctx),
+        Reached::Leaf(place) if place < len => items[place].descend(descent, shape.element(), ctx),
+        Reached::Leaf(_) => None,
     }
 }
 

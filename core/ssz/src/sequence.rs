@@ -3,12 +3,15 @@
 use serde_json::Value;
 
 use crate::basic::json_kind;
-use crate::merkle::{chunks_of_bytes, merkleize, merkleize_progressive, mix_in_length};
+use crate::merkle::{merkleize, merkleize_progressive, mix_in_length};
 use crate::proof::descend_sequence;
-use crate::{Bound, Ctx, DecodeError, DecodeErrorKind, Descent, JsonError, Root, Schema, Shape, Ssz};
+use crate::{Bound, Ctx, DecodeError, DecodeErrorKind, Descent, JsonError, Node, Root, Schema, Shape, Ssz};
 
 /// Bytes of an offset.
 pub(crate) const OFFSET_LEN: usize = 4;
+
+/// Containers whose leaves are hashed together.
+const ROOTS_AT_ONCE: usize = 32;
 
 /// The offset at the start of `bytes`.
 pub(crate) fn read_offset(bytes: &[u8]) -> usize {
@@ -47,6 +50,13 @@ pub(crate) fn encoded_len<'a, T: Ssz>(
     }
 }
 
+/// Appends the encoding of elements of one size.
+pub(crate) fn encode_slice<T: Ssz>(items: &[T], out: &mut Vec<u8>, len: usize) {
+    let start = out.len();
+    out.resize(start + len * items.len(), 0);
+    T::write_slice(items, &mut out[start..]);
+}
+
 /// Appends the elements' encoding.
 pub(crate) fn encode<'a, T: Ssz>(
     items: impl ExactSizeIterator<Item = &'a T>,
@@ -69,7 +79,15 @@ pub(crate) fn encode<'a, T: Ssz>(
     }
 }
 
-/// Reads the elements that fill `bytes` and hands each to `push`.
+/// Checks that the bytes hold as many elements of this size as the shape allows.
+pub(crate) fn check_fixed(bytes: &[u8], len: usize, shape: &Shape, ctx: &Ctx) -> Result<(), DecodeErrorKind> {
+    if !bytes.len().is_multiple_of(len) {
+        return Err(DecodeErrorKind::Remainder { found: bytes.len(), element: len });
+    }
+    check_length(bytes.len() / len, shape, ctx)
+}
+
+/// Reads the elements that fill `bytes`, whose size is not the same in all presets and forks, and hands each to `push`.
 pub(crate) fn decode<T: Ssz>(
     bytes: &[u8],
     shape: &Shape,
@@ -82,10 +100,7 @@ pub(crate) fn decode<T: Ssz>(
         Ok(())
     };
     if let Some(len) = T::fixed_len(element, ctx) {
-        if !bytes.len().is_multiple_of(len) {
-            return Err(DecodeErrorKind::Remainder { found: bytes.len(), element: len }.into());
-        }
-        check_length(bytes.len() / len, shape, ctx)?;
+        check_fixed(bytes, len, shape, ctx)?;
         return bytes.chunks_exact(len).enumerate().try_for_each(|(index, part)| read(index, part));
     }
     let count = variable_count(bytes)?;
@@ -128,19 +143,24 @@ pub(crate) fn part_between(bytes: &[u8], start: usize, end: usize) -> Result<&[u
     bytes.get(start..end).ok_or(DecodeErrorKind::OffsetRange { offset: end, length: bytes.len() })
 }
 
-/// The leaves of the tree: packed chunks of basic elements, roots of all others.
-pub(crate) fn leaves<'a, T: Ssz>(
-    items: impl ExactSizeIterator<Item = &'a T>,
-    shape: &Shape,
-    ctx: &Ctx,
-) -> Vec<Root> {
-    let element = shape.element();
-    if !T::BASIC {
-        return items.map(|item| item.root(element, ctx)).collect();
+/// Writes the leaves of the tree over `items` to `out`: packed chunks of basic elements, roots of all others.
+pub(crate) fn write_leaves<T: Ssz>(items: &[T], out: &mut [Node], shape: &Shape, ctx: &Ctx) {
+    if T::BASIC {
+        T::write_slice(items, &mut out.as_flattened_mut()[..size_of_val(items)]);
+    } else {
+        // As many at once as keep what is hashed for them in the processor's first cache.
+        for (items, out) in items.chunks(ROOTS_AT_ONCE).zip(out.chunks_mut(ROOTS_AT_ONCE)) {
+            T::write_roots(&items.iter().collect::<Vec<_>>(), out, 1, shape.element(), ctx);
+        }
     }
-    let mut bytes = Vec::with_capacity(items.len() * T::fixed_len(element, ctx).unwrap_or(0));
-    items.for_each(|item| item.encode(&mut bytes, element, ctx));
-    chunks_of_bytes(&bytes)
+}
+
+/// The leaves of the tree over `items`.
+pub(crate) fn leaves<T: Ssz>(items: &[T], shape: &Shape, ctx: &Ctx) -> Vec<Node> {
+    let count = if T::BASIC { size_of_val(items).div_ceil(32) } else { items.len() };
+    let mut leaves = vec![[0; 32]; count];
+    write_leaves(items, &mut leaves, shape, ctx);
+    leaves
 }
 
 /// How many leaves a tree for `limit` elements has.
@@ -151,11 +171,11 @@ pub(crate) fn leaf_limit<T: Ssz>(limit: u64, shape: &Shape, ctx: &Ctx) -> u64 {
     }
 }
 
-/// The root of a sequence whose leaves are given.
-pub(crate) fn root_of_leaves<T: Ssz>(leaves: Vec<Root>, len: usize, shape: &Shape, ctx: &Ctx) -> Root {
+/// The root of a sequence whose leaves are given as scratch space.
+pub(crate) fn root_of_leaves<T: Ssz>(leaves: &mut [Node], len: usize, shape: &Shape, ctx: &Ctx) -> Root {
     let root = match shape.bound(ctx) {
         Bound::Limit(limit) => merkleize(leaves, leaf_limit::<T>(limit, shape, ctx)),
-        Bound::Progressive => merkleize_progressive(&leaves),
+        Bound::Progressive => merkleize_progressive(leaves),
     };
     if shape.is_vector() { root } else { mix_in_length(&root, len) }
 }
@@ -211,22 +231,32 @@ impl<T: Ssz> Ssz for Vec<T> {
     }
 
     fn encode(&self, out: &mut Vec<u8>, shape: &Shape, ctx: &Ctx) {
-        encode(self.iter(), out, shape, ctx);
+        match T::FIXED_LEN {
+            Some(len) => encode_slice(self, out, len),
+            None => encode(self.iter(), out, shape, ctx),
+        }
     }
 
     fn decode(bytes: &[u8], shape: &Shape, ctx: &Ctx) -> Result<Self, DecodeError> {
-        // Grown by pushing: a count that the bytes only claim reserves nothing.
         let mut items = Self::new();
+        if let Some(len) = T::FIXED_LEN {
+            check_fixed(bytes, len, shape, ctx)?;
+            return match T::read_slice(bytes, &mut items) {
+                Ok(()) => Ok(items),
+                Err(error) => Err(error.within(format!("[{}]", items.len()))),
+            };
+        }
+        // Grown by pushing: a count that the bytes only claim reserves nothing.
         decode(bytes, shape, ctx, |item| items.push(item))?;
         Ok(items)
     }
 
     fn root(&self, shape: &Shape, ctx: &Ctx) -> Root {
-        root_of_leaves::<T>(leaves(self.iter(), shape, ctx), self.len(), shape, ctx)
+        root_of_leaves::<T>(&mut leaves(self, shape, ctx), self.len(), shape, ctx)
     }
 
     fn descend(&self, descent: &mut Descent, shape: &Shape, ctx: &Ctx) -> Option<Root> {
-        descend_sequence(self.iter(), descent, shape, ctx)
+        descend_sequence(leaves(self, shape, ctx), self, self.len(), descent, (shape, ctx))
     }
 
     fn default_in(shape: &Shape, ctx: &Ctx) -> Self {

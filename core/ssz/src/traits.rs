@@ -1,6 +1,6 @@
 //! The trait that every SSZ value implements, and the calls that users make.
 
-use crate::{Ctx, DecodeError, Descent, JsonError, MerkleProof, Root, Schema, Shape};
+use crate::{Ctx, DecodeError, Descent, JsonError, MerkleProof, Node, Root, Schema, Shape};
 
 /// A value that has an SSZ encoding, a root, a JSON form and a schema.
 ///
@@ -9,6 +9,10 @@ use crate::{Ctx, DecodeError, Descent, JsonError, MerkleProof, Root, Schema, Sha
 pub trait Ssz: Sized + Clone + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     /// True for numbers and booleans, which share chunks in a sequence.
     const BASIC: bool = false;
+
+    /// The size in bytes where the Rust type alone decides it, whatever shape, preset and fork. Such values are read
+    /// and written many at a time.
+    const FIXED_LEN: Option<usize> = None;
 
     /// The size in bytes where every value has the same, else none.
     fn fixed_len(shape: &Shape, ctx: &Ctx) -> Option<usize>;
@@ -21,6 +25,43 @@ pub trait Ssz: Sized + Clone + Default + PartialEq + std::fmt::Debug + Send + Sy
 
     /// Reads the encoding that fills `bytes` exactly.
     fn decode(bytes: &[u8], shape: &Shape, ctx: &Ctx) -> Result<Self, DecodeError>;
+
+    /// Writes the encoding over `out`, which has the size of [`Ssz::FIXED_LEN`]; only types that have one are asked.
+    fn write_fixed(&self, out: &mut [u8]) {
+        let mut bytes = Vec::with_capacity(out.len());
+        self.encode(&mut bytes, &Shape::Plain, &Ctx::PLAIN);
+        out.copy_from_slice(&bytes);
+    }
+
+    /// Reads `bytes`, which have the size of [`Ssz::FIXED_LEN`]; only types that have one are asked.
+    fn read_fixed(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode(bytes, &Shape::Plain, &Ctx::PLAIN)
+    }
+
+    /// [`Ssz::write_fixed`] of values one behind the other; `out` has just the room for all.
+    fn write_slice(items: &[Self], out: &mut [u8]) {
+        let len = Self::FIXED_LEN.expect("only values of one size are written in slices");
+        items.iter().zip(out.chunks_exact_mut(len)).for_each(|(item, part)| item.write_fixed(part));
+    }
+
+    /// [`Ssz::read_fixed`] of values one behind the other, appended to `out`. After an error those before the bad
+    /// value are there.
+    fn read_slice(bytes: &[u8], out: &mut Vec<Self>) -> Result<(), DecodeError> {
+        let len = Self::FIXED_LEN.expect("only values of one size are read in slices");
+        out.reserve(bytes.len() / len);
+        bytes.chunks_exact(len).try_for_each(|part| {
+            out.push(Self::read_fixed(part)?);
+            Ok(())
+        })
+    }
+
+    /// The roots of many values: that of `items[i]` goes to `out[i * stride]`. Types whose roots are hashes of parts
+    /// hash the parts of all items in common layers.
+    fn write_roots(items: &[&Self], out: &mut [Node], stride: usize, shape: &Shape, ctx: &Ctx) {
+        for (item, out) in items.iter().zip(out.iter_mut().step_by(stride)) {
+            *out = item.root(shape, ctx).0;
+        }
+    }
 
     /// The hash tree root.
     fn root(&self, shape: &Shape, ctx: &Ctx) -> Root;

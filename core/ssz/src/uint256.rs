@@ -78,6 +78,7 @@ impl fmt::Debug for Uint256 {
 
 impl Ssz for Uint256 {
     const BASIC: bool = true;
+    const FIXED_LEN: Option<usize> = Some(32);
 
     fn fixed_len(_: &Shape, _: &Ctx) -> Option<usize> {
         Some(32)

@@ -49,6 +49,7 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> syn::Result<TokenStream
         quote!(const #shape: ::ssz::Shape = #value;)
     });
     let sizes = sizes(&fields);
+    let fixed = fixed(&fields, &skipped);
     let roots = roots(name, &fields);
     let bytes = bytes(&fields, &skipped);
     let values = values(&fields, &skipped);
@@ -60,6 +61,7 @@ pub fn derive(input: &DeriveInput, data: &DataStruct) -> syn::Result<TokenStream
             #sizes
             #roots
             impl ::ssz::Ssz for #name {
+                #fixed
                 #bytes
                 #values
                 #json
@@ -78,12 +80,60 @@ fn sizes(fields: &[Field]) -> TokenStream {
             count += 1;
         }))
     });
+    let fixed_lens = fields.iter().map(|field| match field.attributes.active() {
+        Some(_) => quote!(None),
+        None => {
+            let ty = field.ty;
+            quote!(<#ty as ::ssz::Ssz>::FIXED_LEN)
+        }
+    });
     quote! {
+        const FIXED_LENS: [Option<usize>; #count] = [#(#fixed_lens),*];
+        const ENDS: [usize; #count] = ::ssz::fixed_ends(&FIXED_LENS);
+        const LEN: usize = ENDS[#count - 1];
+
         fn field_lens(ctx: &::ssz::Ctx) -> ([Option<usize>; #count], usize) {
             let mut lens = [None; #count];
             let mut count = 0;
             #(#pushes)*
             (lens, count)
+        }
+    }
+}
+
+/// Reading and writing at places that are known when the program is compiled, for containers of numbers, fixed bytes
+/// and other such containers that are the same in all forks.
+fn fixed(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
+    let parts: Vec<TokenStream> = (0..fields.len())
+        .map(|place| match place {
+            0 => quote!(0..ENDS[0]),
+            _ => {
+                let before = place - 1;
+                quote!(ENDS[#before]..ENDS[#place])
+            }
+        })
+        .collect();
+    let writes = fields.iter().zip(&parts).map(|(field, part)| {
+        let name = field.name;
+        quote!(::ssz::Ssz::write_fixed(&self.#name, &mut out[#part]);)
+    });
+    let reads = fields.iter().zip(&parts).map(|(field, part)| {
+        let (name, text) = (field.name, &field.text);
+        quote!(#name: ::ssz::Ssz::read_fixed(&bytes[#part]).map_err(|error| error.within(#text))?)
+    });
+    quote! {
+        const FIXED_LEN: Option<usize> = ::ssz::fixed_sum(&FIXED_LENS);
+
+        #[inline]
+        fn write_fixed(&self, out: &mut [u8]) {
+            let out: &mut [u8; LEN] = out.try_into().expect("room for a container of fixed size");
+            #(#writes)*
+        }
+
+        #[inline]
+        fn read_fixed(bytes: &[u8]) -> Result<Self, ::ssz::DecodeError> {
+            let bytes: &[u8; LEN] = bytes.try_into().expect("bytes of a container of fixed size");
+            Ok(Self { #(#reads,)* #(#skipped,)* })
         }
     }
 }
@@ -112,17 +162,28 @@ fn bytes(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
     });
     quote! {
         fn fixed_len(_: &::ssz::Shape, ctx: &::ssz::Ctx) -> Option<usize> {
+            if Self::FIXED_LEN.is_some() {
+                return Self::FIXED_LEN;
+            }
             let (lens, count) = field_lens(ctx);
             lens[..count].iter().copied().sum()
         }
 
         fn encoded_len(&self, _: &::ssz::Shape, ctx: &::ssz::Ctx) -> usize {
+            if Self::FIXED_LEN.is_some() {
+                return LEN;
+            }
             let mut total = 0;
             #(#lengths)*
             total
         }
 
         fn encode(&self, out: &mut Vec<u8>, _: &::ssz::Shape, ctx: &::ssz::Ctx) {
+            if Self::FIXED_LEN.is_some() {
+                let start = out.len();
+                out.resize(start + LEN, 0);
+                return self.write_fixed(&mut out[start..]);
+            }
             let (lens, count) = field_lens(ctx);
             let mut writer = ::ssz::ContainerWriter::new(out, &lens[..count]);
             #(#writes)*
@@ -133,6 +194,12 @@ fn bytes(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
             _: &::ssz::Shape,
             ctx: &::ssz::Ctx,
         ) -> Result<Self, ::ssz::DecodeError> {
+            if Self::FIXED_LEN.is_some() {
+                if bytes.len() != LEN {
+                    return Err(::ssz::DecodeErrorKind::Length { expected: LEN, found: bytes.len() }.into());
+                }
+                return Self::read_fixed(bytes);
+            }
             let (lens, count) = field_lens(ctx);
             let mut reader = ::ssz::ContainerReader::new(bytes, &lens[..count])?;
             Ok(Self { #(#reads,)* #(#skipped,)* })
@@ -140,17 +207,56 @@ fn bytes(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
     }
 }
 
-/// A function with the roots of the fields that the fork has.
+/// A function with the roots of the fields that the fork has, and how many there are.
 fn roots(container: &Ident, fields: &[Field]) -> TokenStream {
+    let count = fields.len();
     let roots = fields.iter().map(|field| {
         let (name, shape) = (field.name, &field.shape);
-        field.guarded(quote!({ roots.push(::ssz::Ssz::root(&value.#name, &#shape, ctx)); }))
+        field.guarded(quote!({
+            roots[count] = ::ssz::Ssz::root(&value.#name, &#shape, ctx).0;
+            count += 1;
+        }))
     });
     quote! {
-        fn field_roots(value: &#container, ctx: &::ssz::Ctx) -> Vec<::ssz::Root> {
-            let mut roots = Vec::new();
+        fn field_roots(value: &#container, ctx: &::ssz::Ctx) -> ([::ssz::Node; #count], usize) {
+            let mut roots = [[0; 32]; #count];
+            let mut count = 0;
             #(#roots)*
-            roots
+            (roots, count)
+        }
+    }
+}
+
+/// The roots of many containers: first those of their first fields, then those of their second …
+fn many_roots(fields: &[Field]) -> TokenStream {
+    let columns = fields.iter().map(|field| {
+        let (name, shape, ty) = (field.name, &field.shape, field.ty);
+        field.guarded(quote!({
+            let column: Vec<&#ty> = items.iter().map(|item| &item.#name).collect();
+            <#ty as ::ssz::Ssz>::write_roots(&column, &mut leaves[place..], width, &#shape, ctx);
+            place += 1;
+        }))
+    });
+    quote! {
+        fn write_roots(
+            items: &[&Self],
+            out: &mut [::ssz::Node],
+            stride: usize,
+            shape: &::ssz::Shape,
+            ctx: &::ssz::Ctx,
+        ) {
+            if ACTIVE_FIELDS.is_some() || items.len() < 2 {
+                for (item, out) in items.iter().zip(out.iter_mut().step_by(stride)) {
+                    *out = ::ssz::Ssz::root(*item, shape, ctx).0;
+                }
+                return;
+            }
+            let width = field_lens(ctx).1.next_power_of_two();
+            let mut leaves = vec![[0; 32]; items.len() * width];
+            let mut place = 0;
+            #(#columns)*
+            let _ = place;
+            ::ssz::container_roots(&mut leaves, width, out, stride);
         }
     }
 }
@@ -165,6 +271,7 @@ fn values(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
             place -= 1;
         }))
     });
+    let many_roots = many_roots(fields);
     let defaults = fields.iter().map(|field| {
         let (name, shape, ty) = (field.name, &field.shape, field.ty);
         let value = quote!(<#ty as ::ssz::Ssz>::default_in(&#shape, ctx));
@@ -175,8 +282,11 @@ fn values(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
     });
     quote! {
         fn root(&self, _: &::ssz::Shape, ctx: &::ssz::Ctx) -> ::ssz::Root {
-            ::ssz::container_root(field_roots(self, ctx), ACTIVE_FIELDS)
+            let (mut roots, count) = field_roots(self, ctx);
+            ::ssz::container_root(&mut roots[..count], ACTIVE_FIELDS)
         }
+
+        #many_roots
 
         fn descend(
             &self,
@@ -184,11 +294,11 @@ fn values(fields: &[Field], skipped: &[TokenStream]) -> TokenStream {
             _: &::ssz::Shape,
             ctx: &::ssz::Ctx,
         ) -> Option<::ssz::Root> {
-            let roots = field_roots(self, ctx);
+            let (mut roots, count) = field_roots(self, ctx);
             if descent.is_over() {
-                return Some(::ssz::container_root(roots, ACTIVE_FIELDS));
+                return Some(::ssz::container_root(&mut roots[..count], ACTIVE_FIELDS));
             }
-            let mut place = match ::ssz::container_descent(&roots, ACTIVE_FIELDS, descent)? {
+            let mut place = match ::ssz::container_descent(&roots[..count], ACTIVE_FIELDS, descent)? {
                 ::ssz::Reached::Node(root) => return Some(root),
                 ::ssz::Reached::Leaf(place) => place,
             };
