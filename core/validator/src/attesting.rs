@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use types::{
     Attestation, AttestationData, Bits, BlsSignature, CommitteeIndex, Epoch, ForkName, Root,
-    SingleAttestation, Slot, SszExt, ValidatorIndex,
+    SingleAttestation, Slot, SszExt, Time, ValidatorIndex,
 };
 
 use crate::Duties;
@@ -19,6 +19,25 @@ pub(crate) struct Vote {
     pub(crate) failure: Option<String>,
 }
 
+/// How far the signing of selection proofs is, which goes on in portions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Proving {
+    /// Nothing is lacking.
+    #[default]
+    Idle,
+    /// A portion is with the signer.
+    Signing { since: Time },
+    /// The signer is to be left to others for a while.
+    Resting { until: Time },
+}
+
+impl Proving {
+    /// When the rest ends.
+    pub(crate) fn rest(self) -> Option<Time> {
+        if let Self::Resting { until } = self { Some(until) } else { None }
+    }
+}
+
 /// The votes of the slots under work, and who voted.
 #[derive(Debug, Default)]
 pub(crate) struct Votes {
@@ -28,6 +47,7 @@ pub(crate) struct Votes {
     attested: BTreeMap<Epoch, BTreeSet<ValidatorIndex>>,
     /// Whose attestation of an epoch was reported as missed.
     reported: BTreeMap<Epoch, BTreeSet<ValidatorIndex>>,
+    pub(crate) proving: Proving,
 }
 
 impl Votes {

@@ -86,6 +86,8 @@ pub struct Duties {
     /// The slot of the last head event; none before the first, since the genesis slot has no block to hear of.
     pub(crate) head_slot: Option<Slot>,
     pub(crate) keys: BTreeMap<BlsPubkey, Place>,
+    /// How many of them have duties.
+    pub(crate) active_keys: usize,
     /// When to ask for keys that are not active; none while asked.
     pub(crate) keys_at: Option<Time>,
     pub(crate) epochs: BTreeMap<Epoch, EpochDuties>,
@@ -112,6 +114,7 @@ impl Duties {
             next_close: Slot(0),
             head_slot: None,
             keys: config.keys.into_iter().map(|key| (key, None)).collect(),
+            active_keys: 0,
             keys_at: Some(Time(0)),
             epochs: BTreeMap::new(),
             votes: Votes::default(),
@@ -175,7 +178,8 @@ impl Duties {
             .chain(self.delayed.iter().map(|(at, _)| *at))
             .chain(fetches)
             .chain(self.sync.retries())
-            .chain(self.keys_at.filter(|_| self.waiting_keys().next().is_some()))
+            .chain(self.votes.proving.rest())
+            .chain(self.keys_at.filter(|_| self.has_waiting_keys()))
             .filter(|at| *at > self.now)
             .min()
     }
@@ -290,7 +294,10 @@ impl Duties {
             (Purpose::Attesters(epoch), Answer::AttesterDuties(root, duties)) => {
                 self.attesters_known(epoch, root, duties);
             }
-            (Purpose::Proofs(epoch, of), Answer::Signed(proofs)) => self.proofs_known(epoch, of, proofs),
+            (Purpose::Proofs(epoch, of), Answer::Signed(proofs)) => {
+                self.proofs_known(epoch, of, proofs);
+                self.proofs_over();
+            }
             (Purpose::Subscription | Purpose::Fees, Answer::Published(_)) => {}
             (Purpose::Data(slot), Answer::AttestationData(data)) => self.data_known(slot, data),
             (Purpose::VoteSignatures(votes), Answer::Signed(results)) => self.votes_signed(votes, results),
@@ -345,7 +352,8 @@ impl Duties {
             Purpose::Proposers(epoch) => self.fetch_failed(epoch, |duties| &mut duties.proposers, why),
             Purpose::Attesters(epoch) => self.fetch_failed(epoch, |duties| &mut duties.attesters, why),
             // Without its subnet a vote is published all the same, so nothing is missed for certain.
-            Purpose::Proofs(..) | Purpose::Subscription => {}
+            Purpose::Proofs(..) => self.proofs_over(),
+            Purpose::Subscription => {}
             Purpose::Fees => self.fees_failed(),
             Purpose::Data(slot) => self.data_failed(slot, why),
             Purpose::VoteSignatures(votes) => {
@@ -401,6 +409,7 @@ impl Duties {
         self.close_slots();
         self.fetch();
         self.fetch_sync();
+        self.prove();
         self.prepare_beacon_proposer();
         self.propose();
         self.attest();

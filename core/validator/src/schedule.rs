@@ -8,9 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use types::{BlsPubkey, BlsSignature, Epoch, Root, Slot, Time, ValidatorIndex};
 
 use crate::Duties;
-use crate::duties::Purpose;
+use crate::attesting::Proving;
+use crate::duties::{Place, Purpose};
 use crate::selection::is_aggregator;
 use crate::traffic::{Ask, AttesterDuty, Duty, KeyInfo, ProposerDuty, Subscription};
+
+/// Selection proofs that are signed at once. Those of all keys for a whole epoch would keep the signer busy for seconds,
+/// and the votes of a slot waiting; a portion takes some hundredths of a second.
+const PROOFS_AT_ONCE: usize = 512;
+/// After a portion the signer rests three times as long as it took, so that proofs of later slots take a quarter of it
+/// and the next epoch's do not crowd the begin of this one.
+const REST: u64 = 3;
+/// Slots ahead whose proofs are not rested for: what nobody has proven cannot be aggregated.
+const URGENT_SLOTS: u64 = 2;
+/// Wishes to hear a subnet that are told at once, of some 150 bytes each.
+const WISHES_AT_ONCE: usize = 4096;
 
 /// How far the fetching of one kind of duties of one epoch has come.
 #[derive(Debug, Default)]
@@ -60,6 +72,8 @@ pub(crate) struct Attester {
     pub(crate) duty: AttesterDuty,
     pub(crate) selection_proof: Option<BlsSignature>,
     pub(crate) is_aggregator: bool,
+    /// The signer was asked for the proof; what it refused once is not asked for again.
+    asked: bool,
 }
 
 /// The duties of an epoch, those of our keys only.
@@ -67,11 +81,18 @@ pub(crate) struct Attester {
 pub(crate) struct EpochDuties {
     pub(crate) attesters: Fetch,
     pub(crate) proposers: Fetch,
+    /// By slot, so that a slot's are found without a look at all of them.
     attest: Vec<Attester>,
     propose: Vec<ProposerDuty>,
 }
 
 impl EpochDuties {
+    fn attesters_of(&self, slot: Slot) -> &[Attester] {
+        let first = self.attest.partition_point(|attester| attester.duty.slot < slot);
+        let rest = &self.attest[first..];
+        &rest[..rest.partition_point(|attester| attester.duty.slot == slot)]
+    }
+
     /// When a failed fetch is tried again.
     pub(crate) fn retries(&self) -> impl Iterator<Item = Time> + '_ {
         [&self.attesters, &self.proposers]
@@ -84,8 +105,12 @@ impl EpochDuties {
 impl Duties {
     /// Keys that have no duties yet.
     pub(crate) fn waiting_keys(&self) -> impl Iterator<Item = BlsPubkey> + '_ {
-        let active = |place: &Option<(ValidatorIndex, bool)>| place.is_some_and(|(_, active)| active);
-        self.keys.iter().filter(move |(_, place)| !active(place)).map(|(key, _)| *key)
+        self.keys.iter().filter(|(_, place)| !is_active(place)).map(|(key, _)| *key)
+    }
+
+    /// True where some keys have no duties yet. Asked for after every input, so it looks at no key.
+    pub(crate) fn has_waiting_keys(&self) -> bool {
+        self.active_keys < self.keys.len()
     }
 
     pub(crate) fn active_indices(&self) -> Vec<ValidatorIndex> {
@@ -104,8 +129,7 @@ impl Duties {
 
     pub(crate) fn attesters_of(&self, slot: Slot) -> impl Iterator<Item = &Attester> {
         let duties = self.epochs.get(&slot.epoch(self.spec));
-        let all = duties.into_iter().flat_map(|duties| &duties.attest);
-        all.filter(move |attester| attester.duty.slot == slot)
+        duties.into_iter().flat_map(move |duties| duties.attesters_of(slot))
     }
 
     pub(crate) fn attestations_of(&self, slot: Slot) -> Vec<AttesterDuty> {
@@ -126,8 +150,7 @@ impl Duties {
                 self.ask(Purpose::Keys, Ask::Keys(keys));
             }
         }
-        let indices = self.active_indices();
-        if indices.is_empty() || now < self.first_fetch() {
+        if self.active_keys == 0 || now < self.first_fetch() {
             return;
         }
         let epoch = slot.epoch(self.spec);
@@ -146,7 +169,8 @@ impl Duties {
             }
             if attesters {
                 self.epochs.entry(of).or_default().attesters.begin();
-                self.ask(Purpose::Attesters(of), Ask::AttesterDuties(of, indices.clone()));
+                let indices = self.active_indices();
+                self.ask(Purpose::Attesters(of), Ask::AttesterDuties(of, indices));
             }
         }
     }
@@ -182,6 +206,7 @@ impl Duties {
                 *place = Some((info.index, info.active));
             }
         }
+        self.active_keys = self.keys.values().filter(|place| is_active(place)).count();
         if joined {
             for duties in self.epochs.values_mut() {
                 duties.attesters.stale = true;
@@ -254,11 +279,18 @@ impl Duties {
             let selection_proof = before.and_then(|attester| attester.selection_proof);
             let is_aggregator =
                 selection_proof.is_some_and(|proof| is_aggregator(duty.committee_length, &proof));
-            Attester { duty: *duty, selection_proof, is_aggregator }
+            let asked = before.is_some_and(|attester| attester.asked);
+            Attester { duty: *duty, selection_proof, is_aggregator, asked }
         };
         duties.attest = kept.iter().map(attester).collect();
+        // The order of the answer stays within a slot.
+        duties.attest.sort_by_key(|attester| attester.duty.slot);
         self.report_late(&kept);
-        self.prove(epoch);
+        self.subscribe(epoch, |attester| attester.selection_proof.is_some());
+        if matches!(self.votes.proving, Proving::Idle) {
+            self.votes.proving = Proving::Resting { until: self.now };
+        }
+        self.prove();
     }
 
     /// Duties of slots that are over when they become known.
@@ -276,23 +308,35 @@ impl Duties {
         }
     }
 
-    /// Signs the selection proofs that an epoch lacks, all at once; subscribes where there is nothing to sign.
-    fn prove(&mut self, epoch: Epoch) {
-        let Some(duties) = self.epochs.get(&epoch) else { return };
-        let open = |attester: &&Attester| attester.duty.slot >= self.next_close;
-        let lacking: Vec<AttesterDuty> = duties
-            .attest
-            .iter()
-            .filter(open)
-            .filter(|attester| attester.selection_proof.is_none())
-            .map(|attester| attester.duty)
-            .collect();
-        if lacking.is_empty() {
-            return self.subscribe(epoch);
+    /// Signs selection proofs that are lacking: the next portion of them, earlier slots first. One portion at a time.
+    pub(crate) fn prove(&mut self) {
+        let urgent = self.current_slot().unwrap_or_default() + URGENT_SLOTS;
+        let (now, next_close) = (self.now, self.next_close);
+        // This comes after every input, and must not look at thousands of duties to find that all are proven.
+        let Proving::Resting { until } = self.votes.proving else { return };
+        let lacks = |attester: &&mut Attester| {
+            attester.duty.slot >= next_close && attester.selection_proof.is_none() && !attester.asked
+        };
+        let lacking = self.epochs.iter_mut().find_map(|(epoch, duties)| {
+            let mut lacking = duties.attest.iter_mut().filter(lacks).peekable();
+            lacking.peek().is_some().then_some((*epoch, lacking))
+        });
+        let Some((epoch, mut lacking)) = lacking else {
+            self.votes.proving = Proving::Idle;
+            return;
+        };
+        if now < until && lacking.peek().is_some_and(|attester| attester.duty.slot > urgent) {
+            return;
         }
-        let requests = lacking.iter().map(|duty| self.domains.get_slot_signature(duty.pubkey, duty.slot));
+        let mut portion: Vec<AttesterDuty> = Vec::new();
+        for attester in lacking.take(PROOFS_AT_ONCE) {
+            attester.asked = true;
+            portion.push(attester.duty);
+        }
+        self.votes.proving = Proving::Signing { since: now };
+        let requests = portion.iter().map(|duty| self.domains.get_slot_signature(duty.pubkey, duty.slot));
         let requests = requests.collect();
-        let of = lacking.iter().map(|duty| (duty.slot, duty.validator_index)).collect();
+        let of = portion.iter().map(|duty| (duty.slot, duty.validator_index)).collect();
         self.sign(Purpose::Proofs(epoch, of), requests);
     }
 
@@ -302,29 +346,40 @@ impl Duties {
         of: Vec<(Slot, ValidatorIndex)>,
         proofs: Vec<Result<BlsSignature, String>>,
     ) {
-        let proofs: BTreeMap<(Slot, ValidatorIndex), BlsSignature> =
-            of.into_iter().zip(proofs).filter_map(|(of, proof)| Some((of, proof.ok()?))).collect();
+        // A proof that was refused makes no aggregator, but the vote's subnet is wanted all the same.
+        let proofs: BTreeMap<(Slot, ValidatorIndex), Option<BlsSignature>> =
+            of.into_iter().zip(proofs).map(|(of, proof)| (of, proof.ok())).collect();
         let Some(duties) = self.epochs.get_mut(&epoch) else { return };
+        let place = |attester: &Attester| (attester.duty.slot, attester.duty.validator_index);
         for attester in &mut duties.attest {
-            if let Some(proof) = proofs.get(&(attester.duty.slot, attester.duty.validator_index)) {
+            if let Some(Some(proof)) = proofs.get(&place(attester)) {
                 attester.selection_proof = Some(*proof);
                 attester.is_aggregator = is_aggregator(attester.duty.committee_length, proof);
             }
         }
-        self.subscribe(epoch);
+        self.subscribe(epoch, |attester| proofs.contains_key(&place(attester)));
     }
 
-    fn subscribe(&mut self, epoch: Epoch) {
+    /// A portion of the proofs is signed, or given up: the next one follows after a rest.
+    pub(crate) fn proofs_over(&mut self) {
+        if let Proving::Signing { since } = self.votes.proving {
+            let until = self.now.after_ms(REST * self.now.since(since));
+            self.votes.proving = Proving::Resting { until };
+        }
+        self.prove();
+    }
+
+    fn subscribe(&mut self, epoch: Epoch, which: impl Fn(&Attester) -> bool) {
         let current = self.current_slot().unwrap_or_default();
         let Some(duties) = self.epochs.get(&epoch) else { return };
-        let subscriptions: Vec<Subscription> = duties
+        let wishes: Vec<Subscription> = duties
             .attest
             .iter()
-            .filter(|attester| attester.duty.slot >= current)
+            .filter(|attester| attester.duty.slot >= current && which(attester))
             .map(|attester| Subscription { duty: attester.duty, is_aggregator: attester.is_aggregator })
             .collect();
-        if !subscriptions.is_empty() {
-            self.ask(Purpose::Subscription, Ask::Subscribe(subscriptions));
+        for portion in wishes.chunks(WISHES_AT_ONCE) {
+            self.ask(Purpose::Subscription, Ask::Subscribe(portion.to_vec()));
         }
     }
 
@@ -341,4 +396,8 @@ impl Duties {
         }
         self.votes.forget_before(first);
     }
+}
+
+fn is_active(place: &Place) -> bool {
+    place.is_some_and(|(_, active)| active)
 }

@@ -5,6 +5,7 @@ mod attesting;
 mod electra;
 mod failing;
 mod harness;
+mod many_keys;
 mod preparing;
 mod proposing;
 mod refetching;

@@ -41,11 +41,10 @@ impl Duties {
     /// Asks for the members of this period once an epoch, which costs little and mends what a reorg or a restarted
     /// node forgot, and of the next one when it is near.
     pub(crate) fn fetch_sync(&mut self) {
-        let indices = self.active_indices();
         let epoch = self.current_slot().unwrap_or_default().epoch(self.spec);
         let is_early =
             self.now < self.first_fetch() || self.spec.fork_name_at_epoch(epoch) < ForkName::Altair;
-        if indices.is_empty() || is_early {
+        if self.active_keys == 0 || is_early {
             return;
         }
         let (period, next) = (self.period_of(epoch), self.period_of(epoch + AHEAD_EPOCHS));
@@ -61,7 +60,7 @@ impl Duties {
                 duties.stale = false;
                 duties.asked_in = epoch;
                 let purpose = Purpose::Sync(SyncPurpose::Duties(period));
-                self.ask(purpose, Ask::SyncDuties(of, indices.clone()));
+                self.ask(purpose, Ask::SyncDuties(of, self.active_indices()));
             }
         }
     }
