@@ -198,7 +198,9 @@ impl DevnetPlan {
         let Some(load) = &self.load else { return Ok(()) };
         load.requirement.check()?;
         ensure!(
-            load.requirement.is_empty() || self.until_epoch.is_some() || self.until_finalized > Some(Epoch(1)),
+            load.requirement.is_empty()
+                || self.until_epoch.is_some()
+                || self.until_finalized > Some(Epoch(1)),
             "what votes must reach needs an epoch that is over: add an end"
         );
         Ok(())

@@ -14,8 +14,8 @@ use crate::load::{LoadWatch, SETTLE_SLOTS};
 use crate::processes::STOP_DEADLINE;
 use crate::progress::{Row, Snapshot};
 use crate::{
-    DataDrill, Devnet, DevnetPlan, Finality, Foreign, KillDrill, LoadReport, Missed, NodeStatus, Participation, Progress,
-    Signatures, SignedLog, Summary,
+    DataDrill, Devnet, DevnetPlan, Finality, Foreign, KillDrill, LoadReport, Missed, NodeStatus,
+    Participation, Progress, Signatures, SignedLog, Summary,
 };
 
 /// Epochs from an epoch to its finality when everybody votes: it is justified when it ends, and final when the next ends.

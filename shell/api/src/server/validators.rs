@@ -7,8 +7,8 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use serde_json::{Value, json};
-use types::constants::FAR_FUTURE_EPOCH;
 use transition::accessors::validator_index;
+use types::constants::FAR_FUTURE_EPOCH;
 use types::{BeaconState, BlsPubkey, Ctx, Epoch, Gwei, SszExt, Validator, ValidatorIndex};
 
 use super::Shared;
@@ -244,7 +244,8 @@ mod tests {
     #[test]
     fn an_index_of_keys_changes_how_validators_are_found_but_not_which() {
         let state = registry(40);
-        let ids = ["7".to_owned(), key(30).to_string(), key(4).to_string(), "99".to_owned(), key(70).to_string()];
+        let ids =
+            ["7".to_owned(), key(30).to_string(), key(4).to_string(), "99".to_owned(), key(70).to_string()];
         let all: Vec<u64> = (0..40).collect();
         for is_indexed in [false, true] {
             if is_indexed {

@@ -3,8 +3,8 @@
 //! Votes are judged from the chain as a node shows it through the Beacon API (blocks and states), so that a vote that
 //! a validator client believes in and no block holds is a vote that is lacking. Usage is what the kernel says.
 
-mod requirement;
 mod report;
+mod requirement;
 mod usage;
 mod votes;
 mod watch;

@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn a_process_that_is_started_again_goes_on_with_its_count() {
-        let look = |cpu_s, resident_max_kib| Look { cpu_s, resident_max_kib, resident_kib: 5, written_bytes: 10 };
+        let look =
+            |cpu_s, resident_max_kib| Look { cpu_s, resident_max_kib, resident_kib: 5, written_bytes: 10 };
         let mut track = Track::default();
         track.look(7, 0.0, look(2.0, 100));
         track.look(7, 10.0, look(5.0, 900));

@@ -197,7 +197,8 @@ mod tests {
         if fork > ForkName::Phase0 {
             plan.forks = [(fork, Epoch(0))].into();
         }
-        let mut state = interop_genesis(plan.spec(1_700_000_000).unwrap(), VALIDATORS, 1_700_000_000).unwrap();
+        let mut state =
+            interop_genesis(plan.spec(1_700_000_000).unwrap(), VALIDATORS, 1_700_000_000).unwrap();
         transition::process_slots(&mut state, Slot(15)).unwrap();
         for slot in 0..15u64 {
             let of = (0..=slot).rev().find(|of| !missed.contains(of)).unwrap();
@@ -216,11 +217,15 @@ mod tests {
         let mut bits = Bits::zero(size);
         places.iter().for_each(|place| bits.set(*place, true));
         let target = Checkpoint { epoch: Epoch(0), root: root(0) };
-        let data = AttestationData { slot: Slot(slot), beacon_block_root: head, target, ..AttestationData::default() };
+        let data = AttestationData {
+            slot: Slot(slot),
+            beacon_block_root: head,
+            target,
+            ..AttestationData::default()
+        };
         let mut attestation = Attestation { aggregation_bits: bits, data, ..Attestation::default() };
         if state.fork_name() >= ForkName::Electra {
-            attestation.committee_bits =
-                Bits::zero(state.spec().preset.max_committees_per_slot as usize);
+            attestation.committee_bits = Bits::zero(state.spec().preset.max_committees_per_slot as usize);
             attestation.committee_bits.set(0, true);
         }
         attestation
@@ -246,7 +251,11 @@ mod tests {
             let state = chain(fork, &[]);
             let judged = EpochVotes::judge(&state, &perfect(&state)).unwrap();
             let votes = &judged.votes;
-            assert_eq!((judged.epoch, judged.until, votes.assigned), (Epoch(0), Slot(14), VALIDATORS), "{fork}");
+            assert_eq!(
+                (judged.epoch, judged.until, votes.assigned),
+                (Epoch(0), Slot(14), VALIDATORS),
+                "{fork}"
+            );
             assert_eq!([votes.included, votes.source, votes.target], [VALIDATORS; 3], "{fork}");
             assert_eq!((votes.head, votes.timely_head), (VALIDATORS, VALIDATORS), "{fork}");
             assert_eq!(votes.delays, [(1, VALIDATORS)].into());
@@ -265,8 +274,7 @@ mod tests {
         // In slot 2 one did not vote, one voted for an old head, and one for another target.
         let mut wrong = votes(&state, 2, root(2), &[1]);
         wrong.data.target.root = root(1);
-        let parts =
-            vec![votes(&state, 2, root(1), &[0]), wrong, votes(&state, 2, root(2), &[2])];
+        let parts = vec![votes(&state, 2, root(1), &[0]), wrong, votes(&state, 2, root(2), &[2])];
         blocks[2].message.body.attestations = parts;
         let judged = EpochVotes::judge(&state, &blocks).unwrap();
         let votes = &judged.votes;
