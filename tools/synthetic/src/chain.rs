@@ -118,6 +118,7 @@ impl Chain {
                 attestations.extend(self.attestation_of_committee(slot, index, delay - 1, parts)?);
             }
         }
+        attestations.truncate(votes::most_attestations(state) as usize);
         Ok(attestations)
     }
 

@@ -21,19 +21,27 @@ pub enum Votes {
     Spread,
 }
 
-/// In how many parts the votes of a committee come, so that a block is full of them.
+/// In how many parts the votes of a committee come, so that a block is full of them where a part of each committee of so
+/// many slots comes into it; the last part may find no room.
 pub fn parts(state: &BeaconState, slot: Slot, votes: Votes) -> u64 {
     if votes == Votes::Prompt {
         return 1;
     }
+    let of_slot = attestations_of_slot(state, slot);
+    most_attestations(state).div_ceil(of_slot).clamp(1, state.spec().preset.slots_per_epoch)
+}
+
+/// How many attestations a block may hold.
+pub fn most_attestations(state: &BeaconState) -> u64 {
     let preset = &state.spec().preset;
-    let of_slot = get_committee_count_per_slot(state, slot.epoch(state.spec()));
-    let room = if state.fork_name() >= ForkName::Electra {
-        preset.max_attestations_electra
-    } else {
-        preset.max_attestations / of_slot
-    };
-    room.clamp(1, preset.slots_per_epoch)
+    let since_electra = state.fork_name() >= ForkName::Electra;
+    if since_electra { preset.max_attestations_electra } else { preset.max_attestations }
+}
+
+/// How many attestations all votes of a slot take.
+fn attestations_of_slot(state: &BeaconState, slot: Slot) -> u64 {
+    let since_electra = state.fork_name() >= ForkName::Electra;
+    if since_electra { 1 } else { get_committee_count_per_slot(state, slot.epoch(state.spec())) }
 }
 
 /// What a committee of a slot before the state's votes for.
@@ -107,7 +115,9 @@ fn pending(
     let first = epoch.start_slot(spec);
     let mut list = List::default();
     for slot in (first.0..first.0 + spec.preset.slots_per_epoch).map(Slot) {
-        let parts = parts(state, slot, Votes::Spread);
+        // As many as surely fit into the list.
+        let parts = most_attestations(state) / attestations_of_slot(state, slot);
+        let parts = parts.clamp(1, spec.preset.slots_per_epoch);
         for part in (0..parts).filter(|part| slot.0 + delay_of(*part) <= state.slot.0) {
             let included_by = noise::bits(4, slot.0 + delay_of(part)) as usize % shuffling.len();
             for index in (0..get_committee_count_per_slot(state, epoch)).map(CommitteeIndex) {

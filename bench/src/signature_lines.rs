@@ -1,0 +1,96 @@
+//! Gossip: batches of votes, each of one validator, from their compressed signatures.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use crypto::{SignatureSet, hash, verify_signature_sets};
+use synthetic::Keys;
+use types::ValidatorIndex;
+
+use crate::clock::{Cost, least};
+use crate::line::{Line, Unit};
+use crate::report::Report;
+use crate::verify::{PlainSet, verify_multiple, verify_on_two_threads};
+
+/// Signatures in a batch.
+const BATCH: usize = 128;
+
+/// A seed as good as any for a measurement.
+pub const SEED: [u8; 32] = [0x5e; 32];
+
+/// How many messages the batch signs.
+const KINDS: [(&str, usize); 3] = [("gossip-distinct", BATCH), ("gossip-mixed", 4), ("gossip-same", 1)];
+
+/// Measures batches of 128 signatures over as many messages, over four, and over one; and sets of 128 keys each.
+pub fn measure(report: &mut Report, budget: Duration) -> anyhow::Result<()> {
+    let names: Vec<&str> =
+        KINDS.iter().map(|(name, _)| *name).chain(["same-of-distinct", "aggregates"]).collect();
+    if !report.wants_any(&names) {
+        return Ok(());
+    }
+    let keys = Keys::new(0, 0);
+    let mut costs = Vec::new();
+    for (name, messages) in KINDS {
+        let signers: Vec<Vec<usize>> = (0..BATCH).map(|index| vec![index]).collect();
+        costs.push(batch(report, name, &keys, &signers, messages, budget)?);
+    }
+    if report.wants("same-of-distinct") {
+        let share = costs[2].cpu_ns / costs[0].cpu_ns;
+        report.add(Line::amount("same-of-distinct", "128 votes", Unit::Ratio, share));
+    }
+    if report.wants("aggregates") {
+        let signers: Vec<Vec<usize>> =
+            (0..BATCH).map(|set| (set * BATCH..(set + 1) * BATCH).collect()).collect();
+        batch(report, "aggregates", &keys, &signers, BATCH, budget)?;
+    }
+    Ok(())
+}
+
+fn batch(
+    report: &mut Report,
+    name: &str,
+    keys: &Keys,
+    signers: &[Vec<usize>],
+    messages: usize,
+    budget: Duration,
+) -> anyhow::Result<Cost> {
+    let (ours, plain) = sets(keys, signers, messages);
+    ensure!(verify_signature_sets(&ours, SEED), "{name}: valid signatures are refused");
+    ensure!(verify_multiple(&plain) && verify_on_two_threads(&plain), "{name}: blst refuses them");
+    let cost = least(budget, || (), |()| verify_signature_sets(&ours, SEED));
+    let blst = least(budget, || (), |()| verify_multiple(&plain));
+    let subject = if signers[0].len() == 1 { "128 votes" } else { "128 sets of 128" };
+    if report.wants(name) {
+        let each = report.machine.speed.verify_ns;
+        let line = Line::time(name, subject, cost).against("blst batch", blst);
+        let rate = BATCH as f64 / cost.cpu_ns * 1e9;
+        report.add(line.limited_by(format!("one verified ({rate:.0}/s)"), each));
+    }
+    if messages == BATCH && report.wants(&format!("{name}-2-threads")) {
+        let two = least(budget, || (), |()| verify_on_two_threads(&plain));
+        let line = Line::time(&format!("{name}-2-threads"), subject, two);
+        report.add(Line { limit: Some(("blst's, for its wall time".to_owned(), blst.cpu_ns / 2.0)), ..line });
+    }
+    Ok(cost)
+}
+
+/// The same sets for us and for blst: each of its signers, over one of so many messages.
+fn sets(keys: &Keys, signers: &[Vec<usize>], messages: usize) -> (Vec<SignatureSet>, Vec<PlainSet>) {
+    let set = |(place, signers): (usize, &Vec<usize>)| {
+        let message = hash(&((place % messages) as u64).to_le_bytes());
+        let indices = signers.iter().map(|index| ValidatorIndex(*index as u64));
+        let signature =
+            keys.aggregate_secret(indices).expect("every set has signers").sign(&message).compress();
+        let points: Vec<_> = signers.iter().map(|index| keys.secret(*index).public_key()).collect();
+        let pubkeys = points.iter().copied().map(Arc::new).collect();
+        let plain = PlainSet { message, pubkeys: points.iter().map(plain_key).collect(), signature };
+        (SignatureSet { message, signature, pubkeys }, plain)
+    };
+    signers.iter().enumerate().map(set).unzip()
+}
+
+/// A key as blst has it.
+pub fn plain_key(key: &crypto::PublicKey) -> blst::min_pk::PublicKey {
+    blst::min_pk::PublicKey::from_bytes(&key.compress()).expect("a key of ours is one of blst's")
+}
