@@ -27,6 +27,11 @@ macro_rules! gathering {
             Purpose::Sidecars(root) => {
                 $sync.sidecar_lookups.get_mut(&root).map(|lookup| &mut lookup.gathering)
             }
+            Purpose::Backfill(number) => $sync
+                .backfill
+                .as_mut()
+                .filter(|backfill| backfill.number == number)
+                .map(|backfill| &mut backfill.gathering),
             Purpose::Batch(_) | Purpose::Lookup(_) => None,
         }
     };
@@ -175,7 +180,7 @@ impl Sync {
     }
 
     /// Asks peers for what is missing and nobody was asked for.
-    fn ask_for_data(&mut self, now: Time, purpose: Purpose, manner: Manner, hint: Option<PeerId>) {
+    pub(crate) fn ask_for_data(&mut self, now: Time, purpose: Purpose, manner: Manner, hint: Option<PeerId>) {
         // Each turn opens requests, of which peers take only so many.
         loop {
             let planner = Planner { spec: self.spec, now, peers: &self.peers, hint };

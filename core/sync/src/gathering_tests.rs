@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use data_availability::Sidecar;
 use types::{Epoch, Root, Slot, Spec};
 
+use crate::batch::block_root;
 use crate::*;
 use world::Manner::{self, *};
 use world::{DISHONEST, World, all, is_forged, spec};
@@ -126,6 +127,55 @@ fn blocks_that_are_older_than_the_window_come_without_data() {
     });
     // The present epoch is 10, whose first slot is 80.
     assert!(first.min().unwrap() >= 56);
+}
+
+/// Lets so many seconds pass, whatever comes of it.
+fn wait(world: &mut World, seconds: u64) {
+    let end = world.now.after_ms(seconds * 1000);
+    world.pump();
+    while world.now < end {
+        world.step(end);
+    }
+}
+
+#[test]
+fn columns_of_old_blocks_are_fetched_when_the_node_has_caught_up() {
+    for manner in [Honest, Withholding, Forged, Foreign, Half] {
+        let mut world = World::new(spec(), 64, [3].into());
+        world.connect(0, manner, all());
+        world.connect(1, Honest, all());
+        let blocks = world.blocks[47..56].to_vec();
+        let wanted: BTreeSet<u64> = [9, 77].into();
+        world.input(Input::Backfill { number: 4, blocks: blocks.clone(), columns: wanted.clone() });
+        let is_backfill = |(_, request): &(PeerId, Request)| match request {
+            Request::ColumnsByRange { columns, .. } => columns.iter().any(|column| wanted.contains(column)),
+            _ => false,
+        };
+        assert!(!world.log.iter().any(is_backfill), "range sync goes first");
+        world.run(900);
+        wait(&mut world, 120);
+        let (number, mut came) = world.backfilled.pop().unwrap();
+        if manner == Forged {
+            let wrong = came.iter().find(|sidecar| is_forged(sidecar)).expect("the peer was asked first");
+            let invalid = Some((wrong.block_root(), wrong.index()));
+            world.input(Input::BackfillDecided { number, invalid });
+            wait(&mut world, 120);
+            came = world.backfilled.pop().unwrap().1;
+            assert!(world.charged_peers().contains(&0));
+        }
+        let roots = blocks.iter().map(|block| block_root(world.spec, block));
+        let expected: Vec<Sidecar> = roots
+            .flat_map(|root| world.data[&root].clone())
+            .filter(|sidecar| wanted.contains(&sidecar.index()))
+            .collect();
+        came.sort_by_key(|sidecar| (sidecar.slot(), sidecar.index()));
+        assert_eq!(came, expected, "{manner:?}");
+        let asked = world.log.len();
+        world.input(Input::BackfillDecided { number, invalid: None });
+        wait(&mut world, 60);
+        assert_eq!((world.log.len(), world.backfilled.len()), (asked, 0), "it is over");
+        assert!(!world.charged_peers().contains(&1));
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //!                                                                                    │
 //!   custody ──▶ peers ─▶ gathering: what these blocks need, from whoever has it ◀────┴──────────────▶ Import
 //!   Want(root) ─▶ lookup: ask by root, climb to a known parent ─▶ gathering, where data is missing ─▶ Import
+//!   Backfill ─▶ columns of old blocks, when nothing else is to do ───────────────────────────▶ Backfilled
 //!   WantSidecars ─▶ sidecar lookup: ask custodians by root ─────────────────────────────────▶ ImportSidecars
 //!                       outcome: advance, or retry with another peer and charge the one that lied
 //! ```
@@ -15,6 +16,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod backfill;
 mod batch;
 mod data;
 mod gathering;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use data_availability::ColumnIndex;
 use types::{Root, SignedBeaconBlock, Spec, Time};
 
+use crate::backfill::Backfill;
 use crate::batch::{Progress, Served, block_root, follows};
 use crate::gathering::Gathering;
 use crate::lookup::{Lookups, Stage};
@@ -32,6 +33,7 @@ pub struct Sync {
     pub(crate) range: Range,
     pub(crate) lookups: Lookups,
     pub(crate) sidecar_lookups: SidecarLookups,
+    pub(crate) backfill: Option<Backfill>,
     pub(crate) chain: ChainStatus,
     state: SyncState,
     last_peer: Option<PeerId>,
@@ -52,6 +54,7 @@ impl Sync {
             columns,
             lookups: Lookups::default(),
             sidecar_lookups: SidecarLookups::default(),
+            backfill: None,
             chain,
             state: SyncState::Synced,
             last_peer: None,
@@ -105,6 +108,8 @@ impl Sync {
             Input::WantSidecars { root, slot, indices, from } => {
                 self.sidecar_lookups.want(self.spec, root, slot, &indices, from);
             }
+            Input::Backfill { number, blocks, columns } => self.begin_backfill(number, &blocks, &columns),
+            Input::BackfillDecided { number, invalid } => self.backfill_decided(number, invalid),
             Input::SidecarsDecided(id, outcome) => self.sidecars_decided(now, id, outcome),
         }
         self.advance(now);
@@ -122,6 +127,7 @@ impl Sync {
             self.range.next_gathering(now),
             self.lookups.next_gathering(now),
             self.sidecar_lookups.next_gathering(now),
+            self.next_backfill(now),
         ];
         machine.into_iter().chain(gatherings).flatten().min()
     }
@@ -163,7 +169,7 @@ impl Sync {
                 open.blocks.is_empty()
                     && missing.is_none_or(|missing| missing == block_root(self.spec, &block))
             }
-            Purpose::BatchData(_) | Purpose::LookupData(_) | Purpose::Sidecars(_) => false,
+            _ => false,
         };
         if fits {
             open.blocks.push(block);
@@ -193,15 +199,13 @@ impl Sync {
                     lookup.stage = Stage::Waiting;
                 }
             }
-            Purpose::BatchData(_) | Purpose::LookupData(_) | Purpose::Sidecars(_) => {
-                self.data_ended(id, open.purpose, open.peer);
-            }
+            purpose => drop(self.data_ended(id, purpose, open.peer)),
         }
     }
 
     fn answered(&mut self, now: Time, id: RequestId, open: Open) {
         let lane = open.purpose.lane();
-        if matches!(open.purpose, Purpose::BatchData(_) | Purpose::LookupData(_) | Purpose::Sidecars(_)) {
+        if open.purpose.is_data() {
             // Not having something is no offence, but others are asked first.
             let is_whole = self.data_ended(id, open.purpose, open.peer);
             self.peers.closed(now, open.peer, lane, is_whole);
@@ -235,7 +239,7 @@ impl Sync {
                 // The chain may have their data by gossip. What it lacks, it says.
                 self.outputs.push_back(Output::Import(import, lookup.segment(), lookup.data.sidecars()));
             }
-            Purpose::BatchData(_) | Purpose::LookupData(_) | Purpose::Sidecars(_) => {}
+            _ => {}
         }
     }
 
@@ -331,6 +335,7 @@ impl Sync {
         self.gather_for_lookups(now);
         self.gather_sidecars(now);
         self.report(target);
+        self.gather_backfill(now);
     }
 
     fn ask_for_batches(&mut self, now: Time) {

@@ -25,14 +25,21 @@ pub enum Purpose {
     LookupData(Root),
     /// Data of a block that the chain has.
     Sidecars(Root),
+    /// Columns of old blocks.
+    Backfill(u64),
 }
 
 impl Purpose {
+    /// True for blobs and columns.
+    pub fn is_data(self) -> bool {
+        self.lane() == Lane::Data
+    }
+
     /// Which of a peer's requests it counts among.
     pub fn lane(self) -> Lane {
         match self {
             Self::Batch(_) | Self::Lookup(_) => Lane::Blocks,
-            Self::BatchData(_) | Self::LookupData(_) | Self::Sidecars(_) => Lane::Data,
+            Self::BatchData(_) | Self::LookupData(_) | Self::Sidecars(_) | Self::Backfill(_) => Lane::Data,
         }
     }
 }

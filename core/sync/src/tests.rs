@@ -101,7 +101,7 @@ impl World {
             match output {
                 Output::Request(id, peer, request) => self.asked.push_back((id, peer, request)),
                 Output::Import(id, blocks, _) => self.import(id, &blocks),
-                Output::ImportSidecars(..) => panic!("phase 0 has no data"),
+                Output::ImportSidecars(..) | Output::Backfilled(..) => panic!("phase 0 has no data"),
                 Output::Charge(peer, offence) => self.charged.push((peer, offence)),
                 Output::RefreshStatus(_) | Output::State(_) => {}
             }

@@ -174,6 +174,23 @@ pub enum Input {
         /// The peer that sent the block, where known.
         from: Option<PeerId>,
     },
+    /// These columns of these blocks, which the chain has, are wanted when there is nothing else to do. It takes the
+    /// place of what was wanted before.
+    Backfill {
+        /// The shell's number for it.
+        number: u64,
+        /// The blocks.
+        blocks: Vec<Arc<SignedBeaconBlock>>,
+        /// The columns.
+        columns: BTreeSet<ColumnIndex>,
+    },
+    /// The shell has looked at [`Output::Backfilled`].
+    BackfillDecided {
+        /// The number of the backfill.
+        number: u64,
+        /// The block and place of a column whose proofs are wrong; its sender is to blame, and it is asked for again.
+        invalid: Option<(Root, ColumnIndex)>,
+    },
     /// The chain has decided on sidecars.
     SidecarsDecided(ImportId, SidecarsOutcome),
 }
@@ -215,6 +232,8 @@ pub enum Output {
     Import(ImportId, Vec<Arc<SignedBeaconBlock>>, Vec<Sidecar>),
     /// Blobs or columns of a block that the chain has. They get exactly one [`Input::SidecarsDecided`].
     ImportSidecars(ImportId, Vec<Sidecar>),
+    /// All columns of a backfill. It gets exactly one [`Input::BackfillDecided`].
+    Backfilled(u64, Vec<Sidecar>),
     /// Lower a peer's score.
     Charge(PeerId, Offence),
     /// Ask a peer for its Status again.

@@ -21,9 +21,10 @@ use chain::{
 };
 use data_availability::ColumnIndex;
 use sync::{ChainStatus, ImportId, ImportOutcome, Sync, SyncState};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use types::Time;
 
+use crate::backfill::Backfilled;
 use crate::clock;
 use crate::disk::Disk;
 use crate::engine_calls::EngineCalls;
@@ -57,6 +58,8 @@ pub struct Exits {
     pub peers: Arc<Peers>,
     /// Shows the view.
     pub published: Arc<Published>,
+    /// Stores columns of old blocks.
+    pub backfill: mpsc::Sender<Backfilled>,
     /// Tells subscribers of the API.
     pub events: broadcast::Sender<api::Event>,
 }
@@ -200,6 +203,7 @@ impl Core {
             Urgent::Sidecar(id, sidecar) => self.for_sync.push_back(sync::Input::Sidecar(id, sidecar)),
             Urgent::Done(id) => self.for_sync.push_back(sync::Input::Done(id)),
             Urgent::Failed(id, error) => self.for_sync.push_back(sync::Input::Failed(id, error)),
+            Urgent::Backfill(input) => self.for_sync.push_back(input),
             Urgent::Eth1(followed) => self.for_chain.push_back(Input::Eth1(followed)),
             Urgent::Stop(_) => {}
         }
@@ -356,6 +360,10 @@ impl Core {
             }
             sync::Output::ImportSidecars(id, sidecars) => {
                 self.for_chain.push_back(Input::Sidecars { id: SidecarsId(id.0), sidecars });
+            }
+            // There is room for one, and nobody waits for another; where nobody waits at all, it is asked for again.
+            sync::Output::Backfilled(number, sidecars) => {
+                drop(self.exits.backfill.try_send((number, sidecars)))
             }
             sync::Output::Charge(peer, offence) => {
                 if let Some(target) = self.exits.peers.peer(peer) {

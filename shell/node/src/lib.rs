@@ -13,6 +13,7 @@
 
 mod asked;
 mod backend;
+mod backfill;
 mod block_data;
 mod bridge;
 mod canonical;

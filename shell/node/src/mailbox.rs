@@ -81,6 +81,8 @@ pub enum Urgent {
     Done(RequestId),
     /// A request failed.
     Failed(RequestId, RequestError),
+    /// Columns of old blocks are wanted of sync, or what it brought was looked at.
+    Backfill(sync::Input),
     /// What the deposit contract's follower has read.
     Eth1(Arc<Eth1Chain>),
     /// Store everything and end; the sender hears when that is done.

@@ -18,6 +18,7 @@ use types::constants::FAR_FUTURE_EPOCH;
 use types::{ForkName, Root, Spec};
 
 use crate::backend::{NodeBackend, Reads};
+use crate::backfill::{Backfill, Backfilled};
 use crate::bridge::Bridge;
 use crate::config::BeaconConfig;
 use crate::core_thread::{Core, Exits};
@@ -67,6 +68,9 @@ pub struct RunningNode {
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
+/// What comes from the network, what goes to it, and what sync brings of old blocks.
+type Streams = (mpsc::Receiver<NetworkEvent>, mpsc::Receiver<outbox::ToNetwork>, mpsc::Receiver<Backfilled>);
+
 /// What stands before the core thread starts.
 struct Parts {
     spec: &'static Spec,
@@ -81,6 +85,7 @@ struct Parts {
     mailbox: Mailbox,
     events: broadcast::Sender<api::Event>,
     engines: Option<Arc<Engines>>,
+    backfilled: mpsc::Sender<Backfilled>,
 }
 
 impl BeaconNode {
@@ -126,6 +131,7 @@ impl BeaconNode {
         let (mailbox, inbox) = mailbox(URGENT_MAX, GOSSIP_MAX);
         let (outbox, commands) = Outbox::new(withholding.clone());
         let (events, _) = broadcast::channel(EVENTS_MAX);
+        let (backfilled, to_store) = mpsc::channel(1);
         let parts = Parts {
             spec,
             genesis: view.genesis,
@@ -139,8 +145,10 @@ impl BeaconNode {
             mailbox,
             events,
             engines: execution_state::engines(spec, &config.execution),
+            backfilled,
         };
-        let started = parts.run(&config, (chain, inbox), network.clone(), (network_events, commands)).await;
+        let started =
+            parts.run(&config, (chain, inbox), network.clone(), (network_events, commands, to_store)).await;
         if started.is_err() {
             network.shutdown().await;
         }
@@ -155,7 +163,7 @@ impl Parts {
         config: &BeaconConfig,
         (chain, inbox): (Chain, Inbox),
         network: NetworkHandle,
-        (network_events, commands): (mpsc::Receiver<NetworkEvent>, mpsc::Receiver<outbox::ToNetwork>),
+        (network_events, commands, to_store): Streams,
     ) -> Result<RunningNode, NodeError> {
         let backend = Arc::new(self.backend(network.clone()));
         let server_config = ServerConfig { address: config.http, allow_any_origin: config.allow_any_origin };
@@ -197,6 +205,7 @@ impl Parts {
             tokio::spawn(outbox::run(self.spec, self.genesis, network.clone(), commands)),
             tokio::spawn(serve),
             tokio::spawn(every_slot.run()),
+            tokio::spawn(self.backfill(to_store).run()),
             tokio::spawn(calls.run()),
         ];
         tasks.extend(self.execution_tasks(config, watched));
@@ -230,6 +239,11 @@ impl Parts {
             stop: stop.clone(),
         };
         vec![tokio::spawn(async move { engines.watch(stop).await }), tokio::spawn(eth1.run())]
+    }
+
+    fn backfill(&self, came: mpsc::Receiver<Backfilled>) -> Backfill {
+        let (spec, published, loads) = (self.spec, self.published.clone(), self.loads.clone());
+        Backfill::new(spec, (published, loads), self.custody.clone(), self.mailbox.clone(), came)
     }
 
     fn schedule(&self) -> Arc<ForkSchedule> {
@@ -275,6 +289,7 @@ impl Parts {
             outbox: self.outbox.clone(),
             peers: self.peers.clone(),
             published: self.published.clone(),
+            backfill: self.backfilled.clone(),
             events: self.events.clone(),
         })
     }

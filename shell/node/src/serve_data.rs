@@ -108,7 +108,7 @@ fn canonical_places(
 }
 
 /// The indices of a block's sidecars that are here.
-fn held(view: &View, loads: &Loads, root: &Root) -> Result<BTreeSet<u64>, String> {
+pub fn held(view: &View, loads: &Loads, root: &Root) -> Result<BTreeSet<u64>, String> {
     let in_memory = view.sidecars.get(root).into_iter().flatten().map(|sidecar| sidecar.index());
     let stored = loads.database.sidecar_indices(&root.0).map_err(|fault| fault.to_string())?;
     Ok(in_memory.chain(stored).collect())

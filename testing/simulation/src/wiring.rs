@@ -257,6 +257,8 @@ impl World {
                         self.fail(Violation::at("no honest peer is charged", node, what));
                     }
                 }
+                // Custody does not change here, so that nothing is asked for later.
+                sync::Output::Backfilled(..) => {}
                 sync::Output::RefreshStatus(peer) => self.ask_status(node, peer.0 as usize),
                 sync::Output::State(state) => {
                     self.trace.note(self.now, node, format_args!("{state:?}"));

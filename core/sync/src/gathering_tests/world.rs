@@ -70,6 +70,8 @@ pub(super) struct World {
     pub(super) log: Vec<(PeerId, Request)>,
     /// What came for blocks that wait, by the numbers of its imports.
     pub(super) looked_up: Vec<(ImportId, Vec<Sidecar>)>,
+    /// What came of backfills.
+    pub(super) backfilled: Vec<(u64, Vec<Sidecar>)>,
 }
 
 /// A chain with a block in each slot, with up to three blobs, where its fork has any.
@@ -173,6 +175,7 @@ impl World {
             asked: VecDeque::new(),
             log: Vec::new(),
             looked_up: Vec::new(),
+            backfilled: Vec::new(),
         }
     }
 
@@ -206,6 +209,7 @@ impl World {
                 }
                 Output::Import(id, blocks, sidecars) => self.import(id, &blocks, &sidecars),
                 Output::ImportSidecars(id, sidecars) => self.looked_up.push((id, sidecars)),
+                Output::Backfilled(number, sidecars) => self.backfilled.push((number, sidecars)),
                 Output::Charge(peer, offence) => self.charged.push((peer, offence)),
                 Output::RefreshStatus(peer) => self.greet(peer.0),
                 Output::State(_) => {}
