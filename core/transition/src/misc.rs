@@ -8,7 +8,7 @@ use types::{
 
 use crate::accessors::AccessError;
 use crate::math::xor;
-use crate::shuffle::compute_shuffled_index;
+use crate::shuffle::{Rounds, compute_shuffled_index};
 
 /// [`compute_epoch_at_slot`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#compute_epoch_at_slot).
 pub fn compute_epoch_at_slot(spec: &Spec, slot: Slot) -> Epoch {
@@ -98,16 +98,29 @@ pub fn compute_proposer_index(
     seed: &[u8; 32],
     balance_of: impl Fn(ValidatorIndex) -> u64,
 ) -> Result<ValidatorIndex, AccessError> {
-    let total = indices.len() as u64;
+    let place = draw_candidate(spec, fork, indices.len(), seed, |place| balance_of(indices[place]))?;
+    Ok(indices[place])
+}
+
+/// The place among `count` candidates that [`compute_proposer_index`] draws; `balance_of` tells the effective balance
+/// of the candidate at a place.
+pub(crate) fn draw_candidate(
+    spec: &Spec,
+    fork: ForkName,
+    count: usize,
+    seed: &[u8; 32],
+    balance_of: impl Fn(usize) -> u64,
+) -> Result<usize, AccessError> {
+    let total = count as u64;
     if total == 0 {
         return Err(AccessError::NoActiveValidators);
     }
     let mut lottery = BalanceLottery::new(spec, fork, seed);
-    for i in 0u64.. {
-        let place = compute_shuffled_index(i % total, total, seed, spec.preset.shuffle_round_count);
-        let candidate = indices[place as usize];
-        if lottery.takes(i, balance_of(candidate)) {
-            return Ok(candidate);
+    let rounds = Rounds::new(total, seed, spec.preset.shuffle_round_count);
+    for number in 0u64.. {
+        let place = rounds.place_of(number % total) as usize;
+        if lottery.takes(number, balance_of(place)) {
+            return Ok(place);
         }
     }
     unreachable!("a random value of 0 takes any candidate")

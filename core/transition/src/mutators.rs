@@ -164,6 +164,11 @@ struct QueueEnd {
 }
 
 impl ExitQueue {
+    /// The queue of a state in which so many leave in the last epoch that anybody leaves in.
+    pub(crate) fn ending(epoch: Epoch, churn: u64, churn_limit: u64) -> Self {
+        Self(Some(QueueEnd { epoch, churn, churn_limit }))
+    }
+
     /// Lets a validator exit that has not begun to.
     pub(crate) fn enter(
         &mut self,

@@ -5,6 +5,7 @@
 //!
 //! | cell | belongs to | what it depends on can change |
 //! |---|---|---|
+//! | active validators | epoch | never: who is active is settled `MAX_SEED_LOOKAHEAD` epochs before |
 //! | committees | epoch, seed and decision block | never: seed and active set are settled `MIN_SEED_LOOKAHEAD` epochs before |
 //! | proposers | epoch and seed | when an epoch ends (effective balances) |
 //! | total active balance | epoch | when an epoch ends (effective balances, activity) |
@@ -16,13 +17,13 @@
 //! epochs that are over. [`StateCaches::enter_epoch`] moves the cells on when the state's epoch changes. Whoever
 //! writes effective balances, activation or exit epochs by hand, as a test does, calls [`StateCaches::forget`].
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crypto::PubkeyTable;
 
 use crate::key_sums::KeySums;
-use crate::{BlsPubkey, Epoch, Gwei, Root, Slot, ValidatorIndex};
+use crate::pubkey_index::PubkeyIndex;
+use crate::{Epoch, Gwei, Root, Slot, ValidatorIndex};
 
 /// What decides the committees of an epoch. States with equal keys have equal committees.
 ///
@@ -80,13 +81,57 @@ pub struct ProposerCache {
     pub proposers: Arc<Vec<ValidatorIndex>>,
 }
 
-/// Validators by key, as of some length of the registry.
-#[derive(Debug, Default)]
-pub struct PubkeyIndex {
-    /// Validators that were looked at.
-    pub count: usize,
-    /// Their places.
-    pub places: HashMap<BlsPubkey, u32>,
+/// Who is active in an epoch, a bit for each validator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActiveSet {
+    /// The epoch.
+    pub epoch: Epoch,
+    bits: Vec<u64>,
+    count: usize,
+}
+
+impl ActiveSet {
+    /// An empty set of an epoch with room for so many validators.
+    pub fn with_capacity(epoch: Epoch, validators: usize) -> Self {
+        Self { epoch, bits: Vec::with_capacity(validators.div_ceil(64)), count: 0 }
+    }
+
+    /// Appends up to 64 validators, the first of them in the lowest bit. All but the last call must append 64.
+    pub fn push(&mut self, bits: u64) {
+        self.count += bits.count_ones() as usize;
+        self.bits.push(bits);
+    }
+
+    /// How many are active.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Makes the validator at `index` active or not; nothing where the set does not reach so far.
+    pub fn set(&mut self, index: usize, is_active: bool) {
+        let Some(word) = self.bits.get_mut(index / 64) else { return };
+        let bit = 1 << (index % 64);
+        self.count -= usize::from(*word & bit != 0);
+        *word = if is_active { *word | bit } else { *word & !bit };
+        self.count += usize::from(is_active);
+    }
+
+    /// The active validators in ascending order.
+    pub fn indices(&self) -> Vec<u32> {
+        let mut indices = Vec::with_capacity(self.count);
+        for (first, word) in (0u32..).step_by(64).zip(&self.bits) {
+            if *word == u64::MAX {
+                indices.extend(first..first + 64);
+                continue;
+            }
+            let mut left = *word;
+            while left != 0 {
+                indices.push(first + left.trailing_zeros());
+                left &= left - 1;
+            }
+        }
+        indices
+    }
 }
 
 /// Lazy cells of a state; see the module.
@@ -96,6 +141,10 @@ pub struct StateCaches {
     pub epoch: Epoch,
     /// Committees of the previous, the current and the next epoch.
     pub committees: [OnceLock<Arc<CommitteeCache>>; 3],
+    /// Active validators of the same epochs.
+    pub active: [OnceLock<Arc<ActiveSet>>; 3],
+    /// Active validators of the epoch after the next one, which the end of an epoch leaves for the state that enters it.
+    pub active_ahead: Option<Arc<ActiveSet>>,
     /// Proposers of the current epoch.
     pub proposers: OnceLock<Arc<ProposerCache>>,
     /// An epoch, and the active validators' effective balance in it.
@@ -119,12 +168,18 @@ impl StateCaches {
         }
         let follows = Some(epoch.0) == self.epoch.0.checked_add(1);
         let [_, current, next] = std::mem::take(&mut self.committees);
+        let [_, active, active_next] = std::mem::take(&mut self.active);
+        let ahead = self.active_ahead.take();
         if follows {
             self.committees = [current, next, OnceLock::new()];
+            self.active = [active, active_next, ahead.map_or_else(OnceLock::new, OnceLock::from)];
         }
         self.epoch = epoch;
         self.proposers = OnceLock::new();
-        self.total_active_balance = OnceLock::new();
+        // The end of the epoch before may have found it already.
+        if self.total_active_balance.get().is_none_or(|(of, _)| *of != epoch) {
+            self.total_active_balance = OnceLock::new();
+        }
     }
 
     /// Forgets what follows from fields that were written by hand; keys are kept, for they cannot be wrong.

@@ -9,8 +9,10 @@ use types::{
     ShufflingKey, Slot, ValidatorIndex,
 };
 
-use super::{AccessError, get_active_validator_indices, get_block_root_at_slot, get_current_epoch, get_seed};
-use crate::predicates::is_active_validator;
+use super::{
+    AccessError, active_set, get_active_validator_indices, get_block_root_at_slot, get_current_epoch,
+    get_seed,
+};
 use crate::shuffle::shuffle_list;
 
 /// A committee: a part of the epoch's shuffling, which it keeps alive.
@@ -70,24 +72,17 @@ fn committee_cell(state: &BeaconState, epoch: Epoch) -> Result<&OnceLock<Arc<Com
 
 fn compute_committees(state: &BeaconState, key: ShufflingKey) -> CommitteeCache {
     let preset = &state.spec().preset;
-    let active = get_active_validator_indices(state, key.epoch);
+    let mut shuffled = active_set(state, key.epoch).indices();
+    let committees_per_slot = committees_per_slot(state, shuffled.len());
+    shuffle_list(&mut shuffled, &key.seed, preset.shuffle_round_count);
     CommitteeCache {
         key,
         first_slot: key.epoch.start_slot(state.spec()),
         slots_per_epoch: preset.slots_per_epoch,
-        committees_per_slot: committees_per_slot(state, active.len()),
-        shuffling: shuffle_list(active, &key.seed, preset.shuffle_round_count),
+        committees_per_slot,
+        shuffling: shuffled.into_iter().map(|index| ValidatorIndex(u64::from(index))).collect(),
         key_sums: KeySums::default(),
     }
-}
-
-/// How many validators are active in the current epoch, from the committees where they are known.
-pub(super) fn count_active(state: &BeaconState) -> u64 {
-    let epoch = get_current_epoch(state);
-    let cell = committee_cell(state, epoch).ok().and_then(OnceLock::get);
-    let known = cell.filter(|cache| shuffling_key(state, epoch).is_ok_and(|key| key == cache.key));
-    let count = || state.validators.iter().filter(|validator| is_active_validator(validator, epoch)).count();
-    known.map_or_else(count, |cache| cache.shuffling.len()) as u64
 }
 
 /// [`get_committee_count_per_slot`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_committee_count_per_slot),

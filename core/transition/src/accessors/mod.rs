@@ -1,5 +1,6 @@
 //! Reading a state: the specification's accessors.
 
+mod active;
 mod committees;
 mod participation;
 mod proposers;
@@ -7,6 +8,7 @@ mod registry;
 mod roots;
 mod sync_committee;
 
+pub(crate) use active::active_set;
 pub use committees::{
     Committee, committee_attesters, committee_cache, get_attesting_indices, get_beacon_committee,
     get_committee_count_per_slot, get_committee_indices, get_indexed_attestation, offer_committees,

@@ -6,8 +6,8 @@ use crypto::hash;
 use types::constants::DOMAIN_BEACON_PROPOSER;
 use types::{BeaconState, Epoch, ForkName, ProposerCache, ValidatorIndex};
 
-use super::{AccessError, get_active_validator_indices, get_current_epoch, get_seed};
-use crate::misc::compute_proposer_index;
+use super::{AccessError, active_set, get_current_epoch, get_seed};
+use crate::misc::draw_candidate;
 
 /// [`get_beacon_proposer_index`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_beacon_proposer_index);
 /// modified in Electra and Fulu.
@@ -69,15 +69,16 @@ fn compute_proposer_indices(
     epoch_seed: &[u8; 32],
 ) -> Result<Vec<ValidatorIndex>, AccessError> {
     let spec = state.spec();
-    let active = get_active_validator_indices(state, epoch);
+    let active = active_set(state, epoch).indices();
     let first = epoch.start_slot(spec).0;
     (0..spec.preset.slots_per_epoch)
         .map(|place| {
             let mut bytes = epoch_seed.to_vec();
             // Wraps in the last epoch of all only, for slots that do not exist.
             bytes.extend_from_slice(&first.wrapping_add(place).to_le_bytes());
-            let balance_of = |index: ValidatorIndex| state.validators[index.as_usize()].effective_balance.0;
-            compute_proposer_index(spec, state.fork_name(), &active, &hash(&bytes), balance_of)
+            let balance_of = |place: usize| state.validators[active[place] as usize].effective_balance.0;
+            let place = draw_candidate(spec, state.fork_name(), active.len(), &hash(&bytes), balance_of)?;
+            Ok(ValidatorIndex(u64::from(active[place])))
         })
         .collect()
 }

@@ -5,14 +5,9 @@ use std::sync::Arc;
 use crypto::PublicKey;
 use types::{BeaconState, BlsPubkey, Epoch, Gwei, PubkeyIndex, ValidatorIndex};
 
-use super::{AccessError, committees::count_active, get_current_epoch};
+use super::active::{active_set, remember_active};
+use super::{AccessError, get_current_epoch};
 use crate::predicates::is_active_validator;
-
-/// Validators that joined since the index of keys was made are searched one by one. The index is made again when they
-/// are more than this,
-const TAIL_MAX: usize = 256;
-/// and more than one in so many of those that it knows: of a million, 15,000 take 40 µs to search.
-const TAIL_PART: usize = 64;
 
 /// [`get_active_validator_indices`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_active_validator_indices).
 pub fn get_active_validator_indices(state: &BeaconState, epoch: Epoch) -> Vec<ValidatorIndex> {
@@ -24,7 +19,9 @@ pub fn get_active_validator_indices(state: &BeaconState, epoch: Epoch) -> Vec<Va
 /// [`get_validator_churn_limit`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_validator_churn_limit).
 pub fn get_validator_churn_limit(state: &BeaconState) -> u64 {
     let config = &state.spec().config;
-    config.min_per_epoch_churn_limit.max(count_active(state) / config.churn_limit_quotient)
+    config
+        .min_per_epoch_churn_limit
+        .max(active_set(state, get_current_epoch(state)).count() as u64 / config.churn_limit_quotient)
 }
 
 /// [`get_total_balance`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#get_total_balance)
@@ -48,15 +45,21 @@ pub fn get_total_active_balance(state: &BeaconState) -> Result<Gwei, AccessError
     if let Some((_, total)) = cell.get().filter(|(of, _)| *of == epoch) {
         return Ok(*total);
     }
+    remember_active(state);
+    match cell.get().filter(|(of, _)| *of == epoch) {
+        Some((_, total)) => Ok(*total),
+        None => total_active_balance(state, epoch),
+    }
+}
+
+/// The same, from the registry itself.
+pub(super) fn total_active_balance(state: &BeaconState, epoch: Epoch) -> Result<Gwei, AccessError> {
     let mut sum = 0u64;
     for validator in state.validators.iter().filter(|validator| is_active_validator(validator, epoch)) {
         let next = sum.checked_add(validator.effective_balance.0);
         sum = next.ok_or(AccessError::Overflow("the total active balance"))?;
     }
-    let total = Gwei(sum.max(state.spec().preset.effective_balance_increment));
-    // The cell may be taken: by another thread with the same total, or by that of another epoch.
-    let _ = cell.set((epoch, total));
-    Ok(total)
+    Ok(Gwei(sum.max(state.spec().preset.effective_balance_increment)))
 }
 
 /// [`get_pending_balance_to_withdraw`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/beacon-chain.md#new-get_pending_balance_to_withdraw);
@@ -80,32 +83,20 @@ pub fn public_key(state: &BeaconState, index: ValidatorIndex) -> Result<PublicKe
 
 /// The validator with a key.
 pub fn validator_index(state: &BeaconState, pubkey: &BlsPubkey) -> Option<ValidatorIndex> {
-    let has_key = |place: &usize| state.validators.get(*place).is_some_and(|v| v.pubkey == *pubkey);
-    let index = state.context.caches.pubkey_index.get_or_init(|| Arc::new(index_of_all(state)));
-    let indexed = index.places.get(pubkey).map(|place| *place as usize).filter(has_key);
-    let place = indexed.or_else(|| (index.count..state.validators.len()).find(has_key))?;
+    let validators = &state.validators;
+    let index = state.context.caches.pubkey_index.get_or_init(|| Arc::new(PubkeyIndex::of(validators)));
+    let has_key = |place: &usize| validators.get(*place).is_some_and(|v| v.pubkey == *pubkey);
+    // Those that joined since the index was made are few, see `refresh_validator_index`.
+    let indexed = index.get(validators, pubkey);
+    let place = indexed.or_else(|| (index.count()..validators.len()).find(has_key))?;
     Some(ValidatorIndex(place as u64))
 }
 
-/// Makes the index of keys again where many validators joined since it was made; deposits call it before they search.
+/// Takes validators that joined since the index of keys was made into it; deposits call it before they search.
 pub(crate) fn refresh_validator_index(state: &mut BeaconState) {
-    // In proportion, so that a registry that grows from nothing is not indexed over and over.
-    let stale = |index: &Arc<PubkeyIndex>| {
-        state.validators.len() > index.count + TAIL_MAX.max(index.count / TAIL_PART)
-    };
-    if state.context.caches.pubkey_index.get().is_some_and(stale) {
-        let index = Arc::new(index_of_all(state));
-        state.context.caches.pubkey_index = index.into();
+    let stale = |index: &&Arc<PubkeyIndex>| index.count() < state.validators.len();
+    if let Some(index) = state.context.caches.pubkey_index.get().filter(stale) {
+        let extended = Arc::new(index.extended(&state.validators));
+        state.context.caches.pubkey_index = extended.into();
     }
-}
-
-fn index_of_all(state: &BeaconState) -> PubkeyIndex {
-    let mut index = PubkeyIndex { count: state.validators.len(), ..PubkeyIndex::default() };
-    index.places.reserve(index.count);
-    for (place, validator) in state.validators.iter().enumerate() {
-        let place = u32::try_from(place).expect("a registry of 2^32 validators fits in no memory");
-        // The first of equal keys is the one that the specification finds.
-        index.places.entry(validator.pubkey).or_insert(place);
-    }
-    index
 }

@@ -4,31 +4,43 @@ use crypto::{PublicKey, eth_aggregate_pubkeys};
 use types::constants::DOMAIN_SYNC_COMMITTEE;
 use types::{BeaconState, BlsPubkey, SyncCommittee, ValidatorIndex};
 
-use super::{
-    AccessError, get_active_validator_indices, get_current_epoch, get_seed, public_key, validator_index,
-};
+use super::{AccessError, active_set, get_current_epoch, get_seed, public_key, validator_index};
 use crate::misc::BalanceLottery;
-use crate::shuffle::shuffle_list;
+use crate::shuffle::{Rounds, shuffle_list};
+
+/// After so many candidates the whole list is shuffled: to lead each through the shuffle by itself would cost more.
+const SINGLE_CANDIDATES: u64 = 2048;
 
 /// [`get_next_sync_committee_indices`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/beacon-chain.md#get_next_sync_committee_indices),
 /// with repetitions; modified in Electra.
 pub fn get_next_sync_committee_indices(state: &BeaconState) -> Result<Vec<ValidatorIndex>, AccessError> {
     let preset = &state.spec().preset;
     let epoch = get_current_epoch(state).saturating_add(1);
-    let active = get_active_validator_indices(state, epoch);
-    if active.is_empty() {
+    let mut active = active_set(state, epoch).indices();
+    let total = active.len() as u64;
+    if total == 0 {
         return Err(AccessError::NoActiveValidators);
     }
     let seed = get_seed(state, epoch, DOMAIN_SYNC_COMMITTEE);
-    // The whole list at once: since Electra it takes some 30,000 candidates to find a committee, and to shuffle each
-    // of them by itself costs more than all of a registry of a million.
-    let shuffled = shuffle_list(active, &seed, preset.shuffle_round_count);
+    let rounds = Rounds::new(total, &seed, preset.shuffle_round_count);
     let mut lottery = BalanceLottery::new(state.spec(), state.fork_name(), &seed);
-    let candidates = (0u64..).zip(shuffled.iter().cycle());
-    let taken = candidates.filter(|(i, candidate)| {
-        lottery.takes(*i, state.validators[candidate.as_usize()].effective_balance.0)
-    });
-    Ok(taken.take(preset.sync_committee_size as usize).map(|(_, candidate)| *candidate).collect())
+    let mut committee = Vec::new();
+    // Before Electra nearly every candidate is taken. Since then it takes some 30,000 to find a committee.
+    for number in 0u64.. {
+        if committee.len() as u64 == preset.sync_committee_size {
+            break;
+        }
+        if number == SINGLE_CANDIDATES {
+            shuffle_list(&mut active, &seed, preset.shuffle_round_count);
+        }
+        let place = number % total;
+        let place = if number < SINGLE_CANDIDATES { rounds.place_of(place) } else { place };
+        let candidate = active[place as usize];
+        if lottery.takes(number, state.validators[candidate as usize].effective_balance.0) {
+            committee.push(ValidatorIndex(u64::from(candidate)));
+        }
+    }
+    Ok(committee)
 }
 
 /// [`get_next_sync_committee`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/beacon-chain.md#get_next_sync_committee).

@@ -1,8 +1,8 @@
 //! What each validator earns and loses for its attestations of the previous epoch: in phase 0 in five components.
 //!
 //! All components of a validator follow from its effective balance, from what it did, and from totals. Nearly all
-//! validators have the same effective balance, so the divisions are made once for a run of equal balances
-//! ([`Rates`]) and not once for each validator.
+//! validators have the same effective balance, so the divisions are made once for each balance that there is ([`Rates`])
+//! and not once for each validator.
 //!
 //! [Specification](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#components-of-attestation-deltas)
 
@@ -146,13 +146,13 @@ impl<'a> Calculation<'a> {
     fn run(&self, add: impl Fn(&mut Sum, &Rates, &ValidatorSummary)) -> Result<Deltas, EpochError> {
         let count = self.summary.validators.len();
         let mut deltas = Deltas { rewards: Vec::with_capacity(count), penalties: Vec::with_capacity(count) };
-        let mut rates = RunOfRates::default();
+        let mut rates = ClassRates::new(self.summary);
         for validator in &self.summary.validators {
             let mut sum = Sum::default();
             if validator.flags.has(ValidatorFlags::ELIGIBLE)
                 || validator.is_unslashed_attester(ValidatorFlags::PREVIOUS_SOURCE)
             {
-                add(&mut sum, rates.of(self, validator.effective_balance)?, validator);
+                add(&mut sum, rates.of(self, &validator)?, &validator);
             }
             deltas.rewards.push(Gwei(sum.reward));
             deltas.penalties.push(Gwei(sum.penalty));
@@ -163,15 +163,15 @@ impl<'a> Calculation<'a> {
     /// The proposer's part of the inclusion delay component. It goes to the proposer and not to the attester, so
     /// it is added up by inclusion first: thousands at most.
     fn add_proposer_rewards(&self, deltas: &mut Deltas) -> Result<(), EpochError> {
-        let mut rates = RunOfRates::default();
+        let mut rates = ClassRates::new(self.summary);
         let overflow = || EpochError::Overflow("a proposer's reward");
         for validator in &self.summary.validators {
             if !validator.is_unslashed_attester(ValidatorFlags::PREVIOUS_SOURCE) {
                 continue;
             }
-            if let Some(inclusion) = self.summary.inclusion_of(validator) {
+            if let Some(inclusion) = self.summary.inclusion_of(&validator) {
                 let reward = &mut deltas.rewards[inclusion.proposer_index.as_usize()];
-                let share = rates.of(self, validator.effective_balance)?.proposer_reward;
+                let share = rates.of(self, &validator)?.proposer_reward;
                 *reward = Gwei(reward.0.checked_add(share).ok_or_else(overflow)?);
             }
         }
@@ -231,16 +231,20 @@ impl Rates {
     }
 }
 
-/// The rates of the effective balance last asked for.
-#[derive(Default)]
-struct RunOfRates(Option<(Gwei, Rates)>);
+/// The rates of each class of effective balances, made when they are first asked for.
+struct ClassRates(Vec<Option<Rates>>);
 
-impl RunOfRates {
-    fn of(&mut self, calculation: &Calculation, balance: Gwei) -> Result<&Rates, EpochError> {
-        if self.0.is_none_or(|(known, _)| known != balance) {
-            self.0 = Some((balance, calculation.rates_at(balance)?));
+impl ClassRates {
+    fn new(summary: &EpochSummary) -> Self {
+        Self(vec![None; summary.validators.balances.len()])
+    }
+
+    fn of(&mut self, calculation: &Calculation, validator: &ValidatorSummary) -> Result<&Rates, EpochError> {
+        let rates = &mut self.0[validator.class as usize];
+        if rates.is_none() {
+            *rates = Some(calculation.rates_at(validator.effective_balance)?);
         }
-        Ok(&self.0.as_ref().expect("set above where it was not known").1)
+        Ok(rates.as_ref().expect("made above where there were none"))
     }
 }
 

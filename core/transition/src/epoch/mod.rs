@@ -16,18 +16,22 @@
 //!
 //! [Specification](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#epoch-processing)
 
+mod columns;
 mod components;
 mod deltas;
 mod effective_balance_updates;
 mod error;
 mod eth1_data_reset;
+mod findings;
 mod flag_deltas;
 mod historical_roots_update;
 mod historical_summaries_update;
+mod in_step;
 mod inactivity_updates;
 mod justification_and_finalization;
 mod participation_flag_updates;
 mod participation_record_updates;
+mod pending_attestations;
 mod pending_consolidations;
 mod pending_deposits;
 mod proposer_lookahead;
@@ -42,8 +46,11 @@ mod sync_committee_updates;
 #[cfg(test)]
 mod tests;
 
-use types::{BeaconState, ForkName};
+use std::sync::Arc;
 
+use types::{BeaconState, ForkName, Gwei};
+
+pub use columns::{ValidatorColumns, ValidatorFlags, ValidatorIter, ValidatorSummary};
 pub use components::{
     get_base_reward, get_base_reward_per_increment, get_eligible_validator_indices,
     get_matching_head_attestations, get_matching_source_attestations, get_matching_target_attestations,
@@ -54,6 +61,7 @@ pub use deltas::{
     get_inclusion_delay_deltas, get_source_deltas, get_target_deltas, is_in_inactivity_leak,
 };
 pub use effective_balance_updates::process_effective_balance_updates;
+use effective_balance_updates::update_effective_balances;
 pub use error::EpochError;
 pub use eth1_data_reset::process_eth1_data_reset;
 pub use flag_deltas::get_flag_index_deltas;
@@ -74,7 +82,7 @@ pub use registry_updates::process_registry_updates;
 pub use rewards_and_penalties::process_rewards_and_penalties;
 pub use slashings::process_slashings;
 pub use slashings_reset::process_slashings_reset;
-pub use summary::{EpochSummary, Inclusion, ValidatorFlags, ValidatorSummary};
+pub use summary::{EpochSummary, Inclusion};
 pub use sync_committee_updates::process_sync_committee_updates;
 
 /// [`process_epoch`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#epoch-processing):
@@ -96,7 +104,7 @@ pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
         process_pending_deposits(state)?;
         process_pending_consolidations(state)?;
     }
-    process_effective_balance_updates(state, &summary)?;
+    let change = update_effective_balances(state, &summary)?;
     process_slashings_reset(state);
     process_randao_mixes_reset(state);
     if fork >= ForkName::Capella {
@@ -110,8 +118,29 @@ pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
     } else {
         process_participation_record_updates(state);
     }
+    remember_for_next_epoch(state, &summary, change);
     if fork >= ForkName::Fulu {
         process_proposer_lookahead(state)?;
     }
     Ok(())
+}
+
+/// Leaves what the summary knows of the next epoch to the state's memos, so that nobody has to look through the registry
+/// for it: the total active balance, and who is active in the epoch after it.
+///
+/// Whom this epoch let in or out is active, or ceases to be, `1 + MAX_SEED_LOOKAHEAD` epochs later. With a preset in
+/// which that is too soon, nothing is left.
+fn remember_for_next_epoch(state: &mut BeaconState, summary: &EpochSummary, change: i128) {
+    let lookahead = state.spec().preset.max_seed_lookahead;
+    let next_epoch = summary.current_epoch.saturating_add(1);
+    let caches = &mut state.context.caches;
+    if lookahead >= 1
+        && let Ok(total) = u64::try_from(summary.next_active_balance() + change)
+    {
+        let least = summary.findings.spec.preset.effective_balance_increment;
+        caches.total_active_balance = (next_epoch, Gwei(total.max(least))).into();
+    }
+    if lookahead >= 2 {
+        caches.active_ahead = Some(Arc::new(summary.active_ahead()));
+    }
 }

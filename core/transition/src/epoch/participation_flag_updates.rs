@@ -4,6 +4,7 @@ use types::BeaconState;
 
 /// [`process_participation_flag_updates`](https://github.com/ethereum/consensus-specs/blob/master/specs/altair/beacon-chain.md#participation-flags-updates).
 pub fn process_participation_flag_updates(state: &mut BeaconState) {
-    let none = vec![0u8; state.validators.len()].into();
+    let mut none = state.current_epoch_participation.clone();
+    none.for_each_page(|_, mut page| page.write().fill(0));
     state.previous_epoch_participation = std::mem::replace(&mut state.current_epoch_participation, none);
 }

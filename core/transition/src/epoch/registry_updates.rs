@@ -1,81 +1,37 @@
 //! Validators enter the activation queue, are activated, or are ejected for want of balance.
 
-use types::constants::FAR_FUTURE_EPOCH;
 use types::{BeaconState, Epoch, ForkName, ValidatorIndex};
 
 use super::{EpochError, EpochSummary};
-use crate::accessors::{
-    compute_activation_exit_epoch, is_active_validator, is_eligible_for_activation_queue,
-};
+use crate::accessors::compute_activation_exit_epoch;
 use crate::mutators::ExitQueue;
 
 /// [`process_registry_updates`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#registry-updates);
 /// modified in Deneb and Electra.
+///
+/// Whom it concerns was noticed when the summary was made, so that the registry is not gone through again.
 pub fn process_registry_updates(state: &mut BeaconState, summary: &EpochSummary) -> Result<(), EpochError> {
-    let found = Found::new(state, summary.current_epoch);
-    for index in found.newly_eligible {
-        state.validators[index].activation_eligibility_epoch = summary.current_epoch + 1;
+    let findings = &summary.findings;
+    for index in &findings.newly_eligible {
+        state.validators[*index as usize].activation_eligibility_epoch = summary.current_epoch + 1;
     }
-    let churn_limit = activation_churn_limit(state, summary);
-    let mut exits = ExitQueue::default();
-    for index in found.ejected {
-        exits.enter(state, ValidatorIndex(index as u64))?;
+    let (last_exit, exits) = findings.last_exit;
+    let mut exits = ExitQueue::ending(last_exit, exits, churn_limit(state, summary));
+    for index in &findings.ejected {
+        exits.enter(state, ValidatorIndex(u64::from(*index)))?;
     }
     let activation_epoch = compute_activation_exit_epoch(state.spec(), summary.current_epoch);
-    for index in first_in_queue(found.activation_queue, churn_limit) {
-        state.validators[index].activation_epoch = activation_epoch;
+    // `is_eligible_for_activation`, but for what the summary knew already.
+    let finalized = state.finalized_checkpoint.epoch;
+    let queue = findings.waiting.iter().filter(|(since, _)| *since <= finalized).copied().collect();
+    for index in first_in_queue(queue, activation_churn_limit(state, summary)) {
+        state.validators[index as usize].activation_epoch = activation_epoch;
     }
     Ok(())
 }
 
-/// The places of the few validators that change, found in one look over the registry without copying any of it.
-#[derive(Default)]
-struct Found {
-    newly_eligible: Vec<usize>,
-    ejected: Vec<usize>,
-    /// Those that may be activated, with the epoch since when they may be.
-    activation_queue: Vec<(Epoch, usize)>,
-}
-
-impl Found {
-    fn new(state: &BeaconState, current_epoch: Epoch) -> Self {
-        let ejection_balance = state.spec().config.ejection_balance;
-        let fork = state.fork_name();
-        // Since Electra at most one of these happens to a validator.
-        let is_one_of_three = fork >= ForkName::Electra;
-        let mut found = Self::default();
-        for (index, validator) in state.validators.iter().enumerate() {
-            let mut eligible_since = validator.activation_eligibility_epoch;
-            if is_eligible_for_activation_queue(state.spec(), fork, validator) {
-                found.newly_eligible.push(index);
-                eligible_since = current_epoch + 1;
-                if is_one_of_three {
-                    continue;
-                }
-            }
-            if is_active_validator(validator, current_epoch)
-                && validator.effective_balance <= ejection_balance
-            {
-                if validator.exit_epoch == FAR_FUTURE_EPOCH {
-                    found.ejected.push(index);
-                }
-                if is_one_of_three {
-                    continue;
-                }
-            }
-            // `is_eligible_for_activation`, as it will be once the marks above are written.
-            if eligible_since <= state.finalized_checkpoint.epoch
-                && validator.activation_epoch == FAR_FUTURE_EPOCH
-            {
-                found.activation_queue.push((eligible_since, index));
-            }
-        }
-        found
-    }
-}
-
 /// The places of those who are activated now: the longest waiting, as many as the churn limit lets in.
-fn first_in_queue(mut queue: Vec<(Epoch, usize)>, churn_limit: u64) -> impl Iterator<Item = usize> {
+fn first_in_queue(mut queue: Vec<(Epoch, u32)>, churn_limit: u64) -> impl Iterator<Item = u32> {
     let count = usize::try_from(churn_limit).unwrap_or(usize::MAX).min(queue.len());
     // Only who is among the first matters, not their order, so that a long queue need not be sorted.
     if count < queue.len() {
@@ -88,23 +44,26 @@ fn first_in_queue(mut queue: Vec<(Epoch, usize)>, churn_limit: u64) -> impl Iter
 /// [`get_validator_activation_churn_limit`](https://github.com/ethereum/consensus-specs/blob/master/specs/deneb/beacon-chain.md#new-get_validator_activation_churn_limit);
 /// before Deneb the churn limit, since Electra none.
 fn activation_churn_limit(state: &BeaconState, summary: &EpochSummary) -> u64 {
+    let limit = churn_limit(state, summary);
+    match state.fork_name() {
+        // Since Electra the queue of deposits keeps the churn.
+        ForkName::Electra | ForkName::Fulu => u64::MAX,
+        ForkName::Deneb => limit.min(state.spec().config.max_per_epoch_activation_churn_limit),
+        _ => limit,
+    }
+}
+
+/// `get_validator_churn_limit`, with the active validators that the summary counted.
+fn churn_limit(state: &BeaconState, summary: &EpochSummary) -> u64 {
     let config = &state.spec().config;
-    // Since Electra the queue of deposits keeps the churn.
-    if state.fork_name() >= ForkName::Electra {
-        return u64::MAX;
-    }
-    let limit = config.min_per_epoch_churn_limit.max(summary.active_validators / config.churn_limit_quotient);
-    if state.fork_name() >= ForkName::Deneb {
-        limit.min(config.max_per_epoch_activation_churn_limit)
-    } else {
-        limit
-    }
+    config.min_per_epoch_churn_limit.max(summary.active_validators / config.churn_limit_quotient)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::accessors::AccessError;
+    use types::constants::FAR_FUTURE_EPOCH;
     use types::{Gwei, Slot, Spec, Validator};
 
     fn state(count: usize) -> BeaconState {

@@ -20,14 +20,21 @@ pub fn process_rewards_and_penalties(
         return apply_all_deltas(state, summary);
     }
     let deltas = get_attestation_deltas(state, summary)?;
-    let mut overflow = false;
-    state.balances.update(|index, balance| {
-        let Some(rewarded) = balance.0.checked_add(deltas.rewards[index].0) else {
-            overflow = true;
-            return None;
-        };
-        let changed = Gwei(rewarded.saturating_sub(deltas.penalties[index].0));
-        (changed != *balance).then_some(changed)
+    let mut is_over = false;
+    let mut new = Vec::new();
+    state.balances.for_each_page(|start, mut page| {
+        let balances = page.items();
+        let all = start..start + balances.len();
+        let deltas = deltas.rewards[all.clone()].iter().zip(&deltas.penalties[all]);
+        new.clear();
+        new.extend(balances.iter().zip(deltas).map(|(balance, (reward, penalty))| {
+            let (rewarded, carries) = balance.0.overflowing_add(reward.0);
+            is_over |= carries;
+            Gwei(rewarded.saturating_sub(penalty.0))
+        }));
+        if balances != new {
+            page.write().copy_from_slice(&new);
+        }
     });
-    if overflow { Err(EpochError::Overflow("a balance")) } else { Ok(()) }
+    if is_over { Err(EpochError::Overflow("a balance")) } else { Ok(()) }
 }

@@ -2,7 +2,7 @@
 
 use types::{BeaconState, ForkName, Gwei};
 
-use super::{EpochError, EpochSummary, ValidatorFlags};
+use super::{EpochError, EpochSummary};
 
 /// [`process_slashings`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#slashings);
 /// modified in Altair, Bellatrix and Electra.
@@ -26,12 +26,11 @@ pub fn process_slashings(state: &mut BeaconState, summary: &EpochSummary) -> Res
     // The total is at least one increment.
     let penalty_per_increment = slashed_balance / (total_balance / increment);
     let penalized_epoch = summary.current_epoch + preset.epochs_per_slashings_vector / 2;
-    for (index, validator) in summary.validators.iter().enumerate() {
-        if !validator.flags.has(ValidatorFlags::SLASHED)
-            || state.validators[index].withdrawable_epoch != penalized_epoch
-        {
+    for index in summary.findings.slashed.iter().map(|index| *index as usize) {
+        if state.validators[index].withdrawable_epoch != penalized_epoch {
             continue;
         }
+        let validator = summary.validators.get(index).ok_or(EpochError::BalancesLength)?;
         // The increment is taken out before the product and put back after the division, so that the product fits.
         let increments = validator.effective_balance.0 / increment;
         let penalty = if state.fork_name() >= ForkName::Electra {

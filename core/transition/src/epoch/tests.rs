@@ -81,7 +81,7 @@ fn full_state() -> BeaconState {
 fn inclusion_of_first(state: &BeaconState) -> Inclusion {
     let member = get_beacon_committee(state, Slot(16), CommitteeIndex(0)).unwrap()[0];
     let summary = EpochSummary::new(state).unwrap();
-    summary.inclusion_of(&summary.validators[member.as_usize()]).unwrap()
+    summary.inclusion_of(&summary.validators.get(member.as_usize()).unwrap()).unwrap()
 }
 
 #[test]
