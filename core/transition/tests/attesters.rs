@@ -6,7 +6,7 @@ mod support;
 use support::{Noise, extend, genesis_with, spec_in, votes};
 use transition::accessors::get_indexed_attestation;
 use transition::signatures::{attestation_set, indexed_attestation_set};
-use types::{Attestation, BeaconState, BlsPubkey, Bits, ForkName, Slot};
+use types::{Attestation, BeaconState, Bits, BlsPubkey, ForkName, Slot};
 
 /// Since Electra one attestation for several committees.
 fn joined(state: &BeaconState, votes: Vec<Attestation>) -> Vec<Attestation> {
@@ -25,7 +25,13 @@ fn check(state: &BeaconState, attestation: &Attestation) {
     let indexed = get_indexed_attestation(state, attestation).unwrap();
     let [sum, one_by_one] =
         [attestation_set(state, attestation), indexed_attestation_set(state, &indexed)].map(Result::unwrap);
-    assert_eq!(sum.pubkey, one_by_one.pubkey, "{} of {}", indexed.attesting_indices.len(), attestation.aggregation_bits.len());
+    assert_eq!(
+        sum.pubkey,
+        one_by_one.pubkey,
+        "{} of {}",
+        indexed.attesting_indices.len(),
+        attestation.aggregation_bits.len()
+    );
     assert_eq!((sum.message, sum.signature), (one_by_one.message, one_by_one.signature));
 }
 
@@ -59,7 +65,8 @@ fn a_member_without_a_key_matters_only_where_they_signed() {
     state.validators[member.as_usize()].pubkey = BlsPubkey::from([0xff; 48]);
     state.context.caches.pubkeys = Default::default();
     assert!(attestation_set(&state, &attestation).is_err());
-    let committee = transition::accessors::get_beacon_committee(&state, Slot(4), attestation.data.index).unwrap();
+    let committee =
+        transition::accessors::get_beacon_committee(&state, Slot(4), attestation.data.index).unwrap();
     let place = committee.iter().position(|other| *other == member).unwrap();
     let mut without = attestation;
     without.aggregation_bits.set(place, false);

@@ -153,7 +153,7 @@ impl<'a> Calculation<'a> {
                 failed = self.apply_singly(all.start, balances, scores, &mut new);
             }
             if balances != new {
-                page.write().copy_from_slice(&new);
+                page.set(&new);
             }
         });
         failed

@@ -35,7 +35,7 @@ pub fn process_inactivity_updates(state: &mut BeaconState, summary: &EpochSummar
             updated
         }));
         if scores != new {
-            page.write().copy_from_slice(&new);
+            page.set(&new);
         }
     });
     if is_over { Err(EpochError::Overflow("an inactivity score")) } else { Ok(()) }

@@ -33,7 +33,7 @@ pub fn process_rewards_and_penalties(
             Gwei(rewarded.saturating_sub(penalty.0))
         }));
         if balances != new {
-            page.write().copy_from_slice(&new);
+            page.set(&new);
         }
     });
     if is_over { Err(EpochError::Overflow("a balance")) } else { Ok(()) }
