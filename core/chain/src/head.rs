@@ -206,8 +206,8 @@ pub(crate) fn head_of(store: &ForkChoice, root: Root, state: Arc<BeaconState>) -
 }
 
 pub(crate) fn fork_choice_view(store: &ForkChoice) -> ForkChoiceView {
-    let summary = |view: fork_choice::NodeView<'_>| NodeSummary {
-        node: view.node.clone(),
+    let summary = |view: fork_choice::NodeView| NodeSummary {
+        node: view.node,
         parent: view.parent,
         weight: view.weight,
         viable: view.viable,

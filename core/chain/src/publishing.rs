@@ -142,10 +142,8 @@ impl Chain {
     pub(crate) fn broadcast_held(&mut self, id: CommandId, root: &Root, block: &BeaconBlock) {
         let Some(OpenCommand::Block { held }) = self.commands.get_mut(&id) else { return };
         let Some(messages) = held.take() else { return };
-        let is_other = |node: &Node| {
-            node.slot == block.slot && node.proposer_index == block.proposer_index && node.root != *root
-        };
-        if self.fork_choice.nodes().any(|view| is_other(view.node)) {
+        let is_other = |node: Node| node.proposer_index == block.proposer_index && node.root != *root;
+        if self.fork_choice.blocks_at(block.slot).any(is_other) {
             let why = "the proposer has signed another block of the slot".to_owned();
             return self.block_reply(id, PublishOutcome::Invalid(why));
         }

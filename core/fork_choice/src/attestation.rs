@@ -5,7 +5,7 @@ use types::{Epoch, Root, ValidatorIndex};
 
 use crate::naive::LatestMessage;
 use crate::tree::NONE;
-use crate::votes::VALIDATORS_MAX;
+use crate::votes::{EPOCHS_MAX, VALIDATORS_MAX};
 use crate::{AttestationFacts, AttestationInvalid, ForkChoice, Origin};
 
 /// The most votes that wait for the next slot. When full, later votes of a validator that waits already are
@@ -22,30 +22,59 @@ pub enum Counted {
     FromNextSlot,
 }
 
-/// Votes of the current slot: validator and block. All have the epoch of that slot as target.
+/// Votes of the current slot, in the order in which they came. All have the epoch of that slot as target.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Queue(pub Vec<(u32, u32)>);
+pub(crate) struct Queue {
+    /// Who votes: after each other the voters of every run.
+    pub voters: Vec<ValidatorIndex>,
+    /// Which block, and where its voters end.
+    pub runs: Vec<(u32, usize)>,
+}
 
 impl Queue {
+    /// The votes, by block.
+    pub fn runs(&self) -> impl Iterator<Item = (u32, &[ValidatorIndex])> {
+        let mut start = 0;
+        self.runs
+            .iter()
+            .map(move |(block, end)| (*block, &self.voters[std::mem::replace(&mut start, *end)..*end]))
+    }
+
+    pub fn push(&mut self, voters: &[ValidatorIndex], block: u32) {
+        self.voters.extend_from_slice(voters);
+        match self.runs.last_mut() {
+            Some((last, end)) if *last == block => *end = self.voters.len(),
+            _ if voters.is_empty() => {}
+            _ => self.runs.push((block, self.voters.len())),
+        }
+    }
+
     /// Follows a renumbering of the blocks.
     pub fn renumber(&mut self, moved: &[u32]) {
-        self.0.retain_mut(|(_, block)| {
-            *block = moved[*block as usize];
-            *block != NONE
-        });
+        self.retain(|block, _| moved[block as usize] != NONE);
+        self.runs.iter_mut().for_each(|(block, _)| *block = moved[*block as usize]);
+    }
+
+    fn retain(&mut self, mut stays: impl FnMut(u32, ValidatorIndex) -> bool) {
+        let mut kept = Self::default();
+        for (block, voters) in self.runs() {
+            let voters: Vec<_> = voters.iter().copied().filter(|voter| stays(block, *voter)).collect();
+            kept.push(&voters, block);
+        }
+        *self = kept;
     }
 
     /// Adds votes for one block, or none of them.
     fn add(&mut self, validators: &[ValidatorIndex], block: u32) -> Result<(), AttestationInvalid> {
-        if self.0.len() + validators.len() > QUEUED_VOTES_MAX {
-            // The sort is stable: of each validator the earliest stays.
-            self.0.sort_by_key(|(validator, _)| *validator);
-            self.0.dedup_by_key(|(validator, _)| *validator);
+        if self.voters.len() + validators.len() > QUEUED_VOTES_MAX {
+            // Of each validator the earliest stays.
+            let mut seen = vec![false; VALIDATORS_MAX as usize];
+            self.retain(|_, voter| !std::mem::replace(&mut seen[voter.as_usize()], true));
         }
-        if self.0.len() + validators.len() > QUEUED_VOTES_MAX {
+        if self.voters.len() + validators.len() > QUEUED_VOTES_MAX {
             return Err(AttestationInvalid::QueueFull);
         }
-        self.0.extend(validators.iter().map(|validator| (validator.0 as u32, block)));
+        self.push(validators, block);
         Ok(())
     }
 }
@@ -59,9 +88,10 @@ impl ForkChoice {
         attesting_indices: &[ValidatorIndex],
         origin: Origin,
     ) -> Result<(), AttestationInvalid> {
-        self.validate_on_attestation(attestation, origin)?;
-        check_indices(attesting_indices)?;
-        self.update_latest_messages(attestation, attesting_indices);
+        let block = self.block_voted_for(attestation, origin)?;
+        self.validate_slot_is_past(attestation)?;
+        check_countable(attestation.target.epoch, attesting_indices)?;
+        self.update_latest_messages(attesting_indices, block, attestation.target.epoch);
         Ok(())
     }
 
@@ -71,33 +101,33 @@ impl ForkChoice {
         attestation: &AttestationFacts,
         attesting_indices: &[ValidatorIndex],
     ) -> Result<Counted, AttestationInvalid> {
-        match self.validate_on_attestation(attestation, Origin::Wire) {
-            Ok(()) => {
-                check_indices(attesting_indices)?;
-                self.update_latest_messages(attestation, attesting_indices);
-                Ok(Counted::Now)
-            }
-            // The slot is the last check, so that everything else is known to be right.
-            Err(AttestationInvalid::SlotNotPast) if attestation.slot == self.get_current_slot() => {
-                check_indices(attesting_indices)?;
-                let block = self.tree.index_of(&attestation.beacon_block_root).expect("just validated");
-                self.queue.add(attesting_indices, block)?;
-                Ok(Counted::FromNextSlot)
-            }
-            Err(invalid) => Err(invalid),
+        let block = self.block_voted_for(attestation, Origin::Wire)?;
+        // The slot is the last check, so that everything else is known to be right.
+        let is_past = self.validate_slot_is_past(attestation);
+        if is_past.is_err() && attestation.slot != self.get_current_slot() {
+            return is_past.map(|()| Counted::Now);
         }
+        check_countable(attestation.target.epoch, attesting_indices)?;
+        if is_past.is_ok() {
+            self.update_latest_messages(attesting_indices, block, attestation.target.epoch);
+            return Ok(Counted::Now);
+        }
+        self.queue.add(attesting_indices, block)?;
+        Ok(Counted::FromNextSlot)
     }
 
     /// How many votes wait for the next slot.
     pub fn queued_votes(&self) -> usize {
-        self.queue.0.len()
+        self.queue.voters.len()
     }
 
     /// Counts the votes of the slot that just ended, which was of `target`.
     pub(crate) fn count_queued(&mut self, target: Epoch) {
-        for (validator, block) in std::mem::take(&mut self.queue.0) {
-            if self.votes.update(validator, block, target) {
-                self.head = None;
+        let queue = std::mem::take(&mut self.queue);
+        for (block, voters) in queue.runs() {
+            // As if it came now: a vote for a block that is pruned is not valid.
+            if !self.tree.is_gone(block) {
+                self.update_latest_messages(voters, block, target);
             }
         }
     }
@@ -108,6 +138,16 @@ impl ForkChoice {
         attestation: &AttestationFacts,
         origin: Origin,
     ) -> Result<(), AttestationInvalid> {
+        self.block_voted_for(attestation, origin)?;
+        self.validate_slot_is_past(attestation)
+    }
+
+    /// The checks of `validate_on_attestation` but the last; gives the block voted for.
+    fn block_voted_for(
+        &self,
+        attestation: &AttestationFacts,
+        origin: Origin,
+    ) -> Result<u32, AttestationInvalid> {
         let target = &attestation.target;
         if origin == Origin::Wire {
             self.validate_target_epoch_against_current_time(target.epoch)?;
@@ -115,22 +155,29 @@ impl ForkChoice {
         if target.epoch != attestation.slot.epoch(self.spec) {
             return Err(AttestationInvalid::TargetEpochNotOfSlot);
         }
-        if !self.contains(&target.root) {
+        let block = self.tree.index_of(&attestation.beacon_block_root);
+        let start = target.epoch.start_slot(self.spec);
+        let checkpoint_block = block.and_then(|block| self.tree.ancestor_at(block, start));
+        let is_right = checkpoint_block.is_some_and(|index| self.tree.root(index) == target.root);
+        // Where the target is found to be right, it need not be looked for.
+        if !is_right && !self.contains(&target.root) {
             return Err(AttestationInvalid::TargetUnknown);
         }
-        let block =
-            self.tree.index_of(&attestation.beacon_block_root).ok_or(AttestationInvalid::BlockUnknown)?;
-        if self.tree.link(block).slot > attestation.slot {
+        let block = block.ok_or(AttestationInvalid::BlockUnknown)?;
+        if self.tree.slot(block) > attestation.slot {
             return Err(AttestationInvalid::BlockAfterAttestation);
         }
-        let checkpoint_block = self.tree.ancestor_at(block, target.epoch.start_slot(self.spec));
-        if checkpoint_block.is_none_or(|index| self.tree.node(index).root != target.root) {
+        if !is_right {
             return Err(AttestationInvalid::TargetNotCheckpointOfBlock);
         }
-        if self.get_current_slot() <= attestation.slot {
-            return Err(AttestationInvalid::SlotNotPast);
+        Ok(block)
+    }
+
+    fn validate_slot_is_past(&self, attestation: &AttestationFacts) -> Result<(), AttestationInvalid> {
+        match self.get_current_slot() > attestation.slot {
+            true => Ok(()),
+            false => Err(AttestationInvalid::SlotNotPast),
         }
-        Ok(())
     }
 
     /// [`validate_target_epoch_against_current_time`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#validate_target_epoch_against_current_time).
@@ -147,12 +194,9 @@ impl ForkChoice {
     }
 
     /// [`update_latest_messages`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#update_latest_messages).
-    fn update_latest_messages(&mut self, attestation: &AttestationFacts, indices: &[ValidatorIndex]) {
-        let block = self.tree.index_of(&attestation.beacon_block_root).expect("just validated");
-        for index in indices {
-            if self.votes.update(index.0 as u32, block, attestation.target.epoch) {
-                self.head = None;
-            }
+    fn update_latest_messages(&mut self, validators: &[ValidatorIndex], block: u32, target: Epoch) {
+        if self.votes.update(validators, (block, target), &self.balances, &mut self.tree.own) {
+            self.head = None;
         }
     }
 
@@ -161,10 +205,8 @@ impl ForkChoice {
     /// never count again.
     pub fn on_attester_slashing(&mut self, indices: &[ValidatorIndex]) -> Result<(), AttestationInvalid> {
         check_indices(indices)?;
-        for index in indices {
-            if self.votes.equivocate(index.0 as u32) {
-                self.head = None;
-            }
+        if self.votes.equivocate(indices, &self.balances, &mut self.tree.own) {
+            self.head = None;
         }
         Ok(())
     }
@@ -173,8 +215,9 @@ impl ForkChoice {
     /// zero root where the block voted for is pruned.
     pub fn latest_messages(&self) -> impl Iterator<Item = (ValidatorIndex, Option<LatestMessage>)> {
         let votes = self.votes.as_slice().iter().zip(0..);
-        votes.filter(|(vote, _)| vote.moves_from != 0).map(|(vote, index)| {
-            let root = if vote.next == NONE { Root::ZERO } else { self.tree.node(vote.next).root };
+        votes.filter(|(vote, _)| vote.moves_from() != 0).map(|(vote, index)| {
+            let is_there = vote.block() != NONE && !self.tree.is_gone(vote.block());
+            let root = if is_there { self.tree.root(vote.block()) } else { Root::ZERO };
             (ValidatorIndex(index), vote.epoch().map(|epoch| LatestMessage { epoch, root }))
         })
     }
@@ -183,6 +226,13 @@ impl ForkChoice {
     pub fn is_equivocating(&self, validator: ValidatorIndex) -> bool {
         self.votes.is_equivocator(validator.0)
     }
+}
+
+fn check_countable(target: Epoch, indices: &[ValidatorIndex]) -> Result<(), AttestationInvalid> {
+    if target.0 >= EPOCHS_MAX {
+        return Err(AttestationInvalid::TargetEpochTooLarge);
+    }
+    check_indices(indices)
 }
 
 fn check_indices(indices: &[ValidatorIndex]) -> Result<(), AttestationInvalid> {

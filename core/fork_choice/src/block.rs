@@ -31,17 +31,29 @@ impl ForkChoice {
             timely && self.get_current_slot() == block.slot && self.proposer_boost_root.is_zero();
         let head_before = wants_boost.then(|| self.head_index());
 
-        self.tree.insert(node_of(block, timely), parent);
-        self.head = None;
+        let was_leaf = !self.tree.has_children(parent);
+        let known_head = self.head.take();
+        let decided_by = self.decided_by();
+        let index = self.tree.insert(node_of(block, timely), parent);
         if matches!(block.execution, ExecutionStatus::Valid { .. }) {
             self.mark_valid(parent);
         }
         if let Some(head_before) = head_before {
-            self.update_proposer_boost_root(head_before, block.root);
+            self.update_proposer_boost_root(head_before, index);
         }
         self.update_checkpoints(&block.justified, &block.finalized);
         self.compute_pulled_up_tip(block);
+        if let Some(head) = known_head
+            && self.decided_by() == decided_by
+        {
+            self.head = self.tree.head_with_last(head, was_leaf);
+        }
         Ok(Imported::New)
+    }
+
+    /// What the head depends on beside votes and blocks, and a block may change.
+    fn decided_by(&self) -> (Epoch, Epoch, Root) {
+        (self.justified_checkpoint.epoch, self.finalized_checkpoint.epoch, self.proposer_boost_root)
     }
 
     /// The checks of `on_block` that need no post-state, for a caller that would rather know before it runs
@@ -60,23 +72,23 @@ impl ForkChoice {
             return Err(BlockInvalid::SlotNotAfterFinalized);
         }
         // Since the block is after the finalized slot, it conforms where its parent does.
-        if !self.tree.link(parent).conforms {
+        if !self.tree.conforms(parent) {
             return Err(BlockInvalid::NotDescendantOfFinalized);
         }
-        if self.tree.node(parent).execution.is_invalid() {
+        if self.tree.is_invalid(parent) {
             return Err(BlockInvalid::ParentInvalidated);
         }
-        if slot <= self.tree.link(parent).slot {
+        if slot <= self.tree.slot(parent) {
             return Err(BlockInvalid::SlotNotAfterParent);
         }
-        if self.tree.len() >= BLOCKS_MAX {
+        if self.tree.count() >= BLOCKS_MAX {
             return Err(BlockInvalid::StoreFull);
         }
         Ok(parent)
     }
 
     fn check_execution(&self, block: &BlockFacts, parent: u32) -> Result<(), BlockInvalid> {
-        match (block.execution, self.tree.node(parent).execution) {
+        match (block.execution, self.tree.execution(parent)) {
             (ExecutionStatus::Invalidated { .. }, _) => Err(BlockInvalid::Invalidated),
             (ExecutionStatus::Irrelevant, ExecutionStatus::Irrelevant) => Ok(()),
             (ExecutionStatus::Irrelevant, _) => Err(BlockInvalid::PayloadMissing),
@@ -107,7 +119,7 @@ impl ForkChoice {
         let start = checkpoint.epoch.start_slot(self.spec);
         // Votes for an epoch are of its first slot or later, and in a block of a later slot than theirs.
         start < block.slot
-            && self.tree.ancestor_at(parent, start).is_some_and(|i| self.tree.node(i).root == checkpoint.root)
+            && self.tree.ancestor_at(parent, start).is_some_and(|i| self.tree.root(i) == checkpoint.root)
     }
 
     /// [`record_block_timeliness`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#record_block_timeliness).
@@ -120,11 +132,10 @@ impl ForkChoice {
 
     /// [`update_proposer_boost_root`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#update_proposer_boost_root)
     /// for a timely block of the current slot while no other has the boost.
-    fn update_proposer_boost_root(&mut self, head: u32, root: Root) {
+    fn update_proposer_boost_root(&mut self, head: u32, block: u32) {
         let epoch = self.get_current_store_epoch();
-        let block = self.tree.len() as u32 - 1;
         if self.get_shuffling_dependent_root(head, epoch) == self.get_shuffling_dependent_root(block, epoch) {
-            self.proposer_boost_root = root;
+            self.proposer_boost_root = self.tree.root(block);
         }
     }
 

@@ -119,10 +119,20 @@ pub enum Origin {
     Wire,
 }
 
-/// The balances that votes weigh: those of the justified checkpoint's state.
+/// `EFFECTIVE_BALANCE_INCREMENT` of every preset, in Gwei.
+pub(crate) const UNIT: u64 = 1_000_000_000;
+
+/// In place of units: the balance is kept apart.
+pub(crate) const ODD: u16 = u16::MAX;
+
+/// The balances that votes weigh: those of the justified checkpoint's state. Two bytes a validator, since an effective
+/// balance is some increments; any other is kept apart.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub struct JustifiedBalances {
-    effective: Vec<Gwei>,
+    /// The effective balances in [`UNIT`]s, or [`ODD`].
+    units: Vec<u16>,
+    /// Effective balances that no number of units below [`ODD`] makes, by ascending index.
+    odd: Vec<(u32, Gwei)>,
     /// The effective balances, none of them zero, of validators that are slashed or not active, by index. They weigh no
     /// vote, and are few: who has left and withdrawn has none.
     uncounted: Vec<(u32, Gwei)>,
@@ -135,15 +145,7 @@ impl JustifiedBalances {
     ///
     /// Fails when the balances add up to more than the total, or the total is no sensible amount.
     pub fn new(effective: Vec<Gwei>, total_active: Gwei) -> Result<Self, BalancesInvalid> {
-        // Deltas are signed, so a total must fit twice into an i64.
-        if total_active.0 > i64::MAX as u64 / 2 {
-            return Err(BalancesInvalid::TotalTooLarge);
-        }
-        let sum = effective.iter().try_fold(0u64, |sum, balance| sum.checked_add(balance.0));
-        match sum {
-            Some(sum) if sum <= total_active.0 => Ok(Self { effective, uncounted: Vec::new(), total_active }),
-            _ => Err(BalancesInvalid::SumAboveTotal),
-        }
+        Self::of_validators(effective.into_iter().map(|balance| (balance, true)), total_active)
     }
 
     /// As [`Self::new`], of all validators in their order: the effective balance of each, and whether it is active and
@@ -152,20 +154,33 @@ impl JustifiedBalances {
         validators: impl Iterator<Item = (Gwei, bool)>,
         total_active: Gwei,
     ) -> Result<Self, BalancesInvalid> {
-        let (mut effective, mut uncounted) = (Vec::with_capacity(validators.size_hint().0), Vec::new());
+        // Scores are sums of balances and a boost, and must fit into an u64.
+        if total_active.0 > i64::MAX as u64 / 2 {
+            return Err(BalancesInvalid::TotalTooLarge);
+        }
+        let units = Vec::with_capacity(validators.size_hint().0);
+        let mut balances = Self { units, odd: Vec::new(), uncounted: Vec::new(), total_active };
+        let mut left = total_active.0;
         for ((balance, counts), index) in validators.zip(0..) {
-            effective.push(if counts { balance } else { Gwei(0) });
+            let counted = if counts { balance.0 } else { 0 };
+            left = left.checked_sub(counted).ok_or(BalancesInvalid::SumAboveTotal)?;
+            balances.units.push(match u16::try_from(counted / UNIT) {
+                Ok(units) if units != ODD && counted % UNIT == 0 => units,
+                _ => {
+                    balances.odd.push((index, balance));
+                    ODD
+                }
+            });
             if !counts && balance != Gwei(0) {
-                uncounted.push((index, balance));
+                balances.uncounted.push((index, balance));
             }
         }
-        Ok(Self { uncounted, ..Self::new(effective, total_active)? })
+        Ok(balances)
     }
 
     /// The effective balance of a validator, whether or not it is active or slashed; zero where it is not known.
     pub fn raw(&self, validator: ValidatorIndex) -> Gwei {
-        let place = self.uncounted.binary_search_by_key(&validator.0, |(index, _)| u64::from(*index));
-        place.map_or_else(|_| self.effective(validator), |place| self.uncounted[place].1)
+        find(&self.uncounted, validator).unwrap_or_else(|| self.effective(validator))
     }
 
     /// The validators whose balance weighs no vote though they have one, by ascending index.
@@ -177,7 +192,7 @@ impl JustifiedBalances {
     pub(crate) fn set_uncounted(&mut self, uncounted: Vec<(u32, Gwei)>) -> bool {
         let ascends = uncounted.is_sorted_by(|one, next| one.0 < next.0);
         let fits = |(index, balance): &(u32, Gwei)| {
-            *balance != Gwei(0) && self.effective.get(*index as usize) == Some(&Gwei(0))
+            *balance != Gwei(0) && self.units.get(*index as usize) == Some(&0)
         };
         let is_right = ascends && uncounted.iter().all(fits);
         self.uncounted = uncounted;
@@ -186,7 +201,11 @@ impl JustifiedBalances {
 
     /// The effective balance of a validator that is active and not slashed, else zero.
     pub fn effective(&self, validator: ValidatorIndex) -> Gwei {
-        self.effective.get(validator.as_usize()).copied().unwrap_or_default()
+        match self.units.get(validator.as_usize()) {
+            None => Gwei(0),
+            Some(&ODD) => find(&self.odd, validator).expect("every odd balance is listed"),
+            Some(units) => Self::of_units(*units),
+        }
     }
 
     /// `get_total_active_balance` of the justified state.
@@ -194,14 +213,39 @@ impl JustifiedBalances {
         self.total_active
     }
 
-    /// One effective balance a validator, zero where it does not count.
-    pub fn as_slice(&self) -> &[Gwei] {
-        &self.effective
+    /// How many validators are known.
+    pub fn len(&self) -> usize {
+        self.units.len()
     }
 
-    pub(crate) fn at(&self, validator: usize) -> i64 {
-        self.effective.get(validator).map_or(0, |balance| balance.0 as i64)
+    /// True where no validator is known.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty()
     }
+
+    /// One effective balance a validator, zero where it does not count.
+    pub fn iter(&self) -> impl Iterator<Item = Gwei> + '_ {
+        (0..self.units.len() as u64).map(|index| self.effective(ValidatorIndex(index)))
+    }
+
+    /// The effective balance in [`UNIT`]s; [`ODD`] where [`Self::effective`] has to be asked.
+    pub(crate) fn units(&self, validator: usize) -> u16 {
+        self.units.get(validator).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn of_units(units: u16) -> Gwei {
+        Gwei(u64::from(units) * UNIT)
+    }
+
+    /// The balances in [`UNIT`]s, and those that are [`ODD`].
+    pub(crate) fn parts(&self) -> (&[u16], &[(u32, Gwei)]) {
+        (&self.units, &self.odd)
+    }
+}
+
+fn find(list: &[(u32, Gwei)], validator: ValidatorIndex) -> Option<Gwei> {
+    let place = list.binary_search_by_key(&validator.0, |(index, _)| u64::from(*index));
+    place.ok().map(|place| list[place].1)
 }
 
 #[cfg(test)]

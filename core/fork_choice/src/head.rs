@@ -2,46 +2,50 @@
 
 use types::{Gwei, Root};
 
-use crate::tree::Viability;
+use crate::settle::Viability;
 use crate::{ForkChoice, NodeView};
 
 impl ForkChoice {
     /// [`get_head`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#get_head).
     ///
-    /// At once where nothing changed since the last call; else one pass over all blocks and the votes that
-    /// changed (all votes, where the balances are new).
+    /// At once where nothing changed since the last call, nor where a block came upon the head or somewhere it does not
+    /// matter; else one pass over all blocks, however many votes moved.
     pub fn get_head(&mut self) -> Root {
         let head = self.head_index();
-        self.tree.node(head).root
+        self.tree.root(head)
     }
 
     pub(crate) fn head_index(&mut self) -> u32 {
         if let Some(head) = self.head {
             return head;
         }
-        self.votes.apply(&self.balances, self.tree.links_mut());
-        let viability = Viability {
-            spec: self.spec,
-            current_epoch: self.get_current_store_epoch(),
-            justified_epoch: self.justified_checkpoint.epoch,
-            finalized_epoch: self.finalized_checkpoint.epoch,
-        };
-        // A boosted block may be pruned or invalid: then its boost is of no chain, and still no other block gets one.
-        let boosted = self.tree.index_of(&self.proposer_boost_root);
-        let boosted = boosted.filter(|index| !self.tree.node(*index).execution.is_invalid());
-        let boost = boosted.map(|index| (index, self.get_proposer_score().0));
-        self.tree.settle(&viability, boost);
+        let epoch = self.get_current_store_epoch();
+        let (justified, finalized) = (&self.justified_checkpoint, &self.finalized_checkpoint);
+        self.tree.judge_leaves(Viability::new(self.spec, epoch, justified, finalized));
+        self.tree.settle(self.boost());
         let head = self.tree.best_descendant(self.start_of_head());
         self.head = Some(head);
         head
+    }
+
+    /// The boosted block and what it gives to its chain.
+    fn boost(&self) -> Option<(u32, u64)> {
+        if self.proposer_boost_root.is_zero() {
+            return None;
+        }
+        // A boosted block may be pruned or invalid: then its boost is of no chain, and still no other block gets one.
+        let boosted = self.tree.index_of(&self.proposer_boost_root)?;
+        // All votes together weigh less than half of what fits, so that this is as good as more.
+        let score = self.get_proposer_score().0.min(u64::MAX / 2);
+        (!self.tree.is_invalid(boosted)).then_some((boosted, score))
     }
 
     /// Where the walk to the head begins: at the justified block. Where that is invalid the specification has no head; the
     /// walk begins at its last ancestor that is not, and finds what the votes say of the blocks that can be executed.
     fn start_of_head(&self) -> u32 {
         let mut at = self.index_expected(&self.justified_checkpoint);
-        while self.tree.node(at).execution.is_invalid() {
-            at = self.tree.link(at).parent;
+        while self.tree.is_invalid(at) {
+            at = self.tree.parent(at);
         }
         at
     }
@@ -51,7 +55,7 @@ impl ForkChoice {
     pub fn get_weight(&mut self, root: &Root) -> Option<Gwei> {
         let index = self.tree.index_of(root)?;
         self.head_index();
-        Some(Gwei(self.tree.link(index).score))
+        Some(Gwei(self.tree.score(index)))
     }
 
     /// [`get_attestation_score`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#get_attestation_score);
@@ -59,7 +63,8 @@ impl ForkChoice {
     pub fn get_attestation_score(&mut self, root: &Root) -> Option<Gwei> {
         let index = self.tree.index_of(root)?;
         self.head_index();
-        Some(Gwei(self.tree.link(index).weight))
+        let boost = self.boost().filter(|(boosted, _)| self.tree.is_ancestor(*boosted, index));
+        Some(Gwei(self.tree.score(index) - boost.map_or(0, |(_, score)| score)))
     }
 
     /// [`get_proposer_score`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#get_proposer_score).
@@ -74,15 +79,15 @@ impl ForkChoice {
     }
 
     /// The leaves of the filtered block tree with their weights: the blocks that votes could make head.
-    pub fn viable_heads(&mut self) -> Vec<NodeView<'_>> {
+    pub fn viable_heads(&mut self) -> Vec<NodeView> {
         self.head_index();
         let start = self.start_of_head();
         let viable = |index: &u32| {
-            let link = self.tree.link(*index);
-            link.viable && !link.has_children && self.tree.is_ancestor(*index, start)
+            self.tree.is_viable(*index)
+                && !self.tree.has_children(*index)
+                && self.tree.is_ancestor(*index, start)
         };
-        let indices = (0..self.tree.len() as u32).filter(viable);
-        indices.map(|index| self.view_of(self.tree.node(index), self.tree.link(index))).collect()
+        self.tree.indices().filter(viable).map(|index| self.view_of(index)).collect()
     }
 }
 

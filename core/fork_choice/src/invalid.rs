@@ -64,6 +64,9 @@ pub enum AttestationInvalid {
     /// Wait for the next slot, then try again, or use `queue_attestation`.
     #[error("the attestation's slot is not over")]
     SlotNotPast,
+    /// A target epoch of [`crate::EPOCHS_MAX`] or more.
+    #[error("the target epoch is too large")]
+    TargetEpochTooLarge,
     /// A validator index of [`crate::VALIDATORS_MAX`] or more.
     #[error("a validator index is too large")]
     ValidatorIndexTooLarge,

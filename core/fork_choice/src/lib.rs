@@ -35,12 +35,19 @@
 
 mod attestation;
 mod block;
+mod bytes;
+mod checkpoints;
 mod facts;
 mod head;
+mod index;
 mod invalid;
+#[cfg(feature = "measure")]
+pub mod measure;
 pub mod naive;
 mod optimistic;
 mod proposer_head;
+mod pruning;
+mod settle;
 mod snapshot;
 mod store;
 mod tree;
@@ -65,4 +72,4 @@ pub use invalid::{
 pub use optimistic::SAFE_SLOTS_TO_IMPORT_OPTIMISTICALLY;
 pub use store::{ForkChoice, NodeView};
 pub use tree::{BLOCKS_MAX, Node};
-pub use votes::VALIDATORS_MAX;
+pub use votes::{EPOCHS_MAX, VALIDATORS_MAX};

@@ -112,7 +112,7 @@ impl NaiveStore {
             unrealized_finalized_checkpoint: store.unrealized_finalized_checkpoint().clone(),
             proposer_boost_root: store.proposer_boost_root(),
             equivocating_indices,
-            blocks: store.nodes().map(|view| (view.node.root, block(view.node))).collect(),
+            blocks: store.nodes().map(|view| (view.node.root, block(&view.node))).collect(),
             latest_messages,
             balances: Arc::clone(store.justified_balances()),
         }

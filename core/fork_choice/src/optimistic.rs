@@ -15,7 +15,7 @@ impl ForkChoice {
     /// An engine executed the payload of a block: it and all before it are valid.
     pub fn on_valid_payload(&mut self, root: &Root) -> Result<(), PayloadVerdictInvalid> {
         let index = self.tree.index_of(root).ok_or(PayloadVerdictInvalid::Unknown)?;
-        match self.tree.node(index).execution {
+        match self.tree.execution(index) {
             ExecutionStatus::Irrelevant => Err(PayloadVerdictInvalid::NoPayload),
             ExecutionStatus::Invalidated { .. } => Err(PayloadVerdictInvalid::WasInvalid),
             ExecutionStatus::Valid { .. } | ExecutionStatus::NotValidated { .. } => {
@@ -28,10 +28,10 @@ impl ForkChoice {
     /// Marks a block and those before it as valid, up to one that is.
     pub(crate) fn mark_valid(&mut self, mut index: u32) {
         while index != NONE
-            && let ExecutionStatus::NotValidated { block_hash } = self.tree.node(index).execution
+            && let ExecutionStatus::NotValidated { block_hash } = self.tree.execution(index)
         {
             self.tree.set_execution(index, ExecutionStatus::Valid { block_hash });
-            index = self.tree.link(index).parent;
+            index = self.tree.parent(index);
         }
     }
 
@@ -44,7 +44,7 @@ impl ForkChoice {
         latest_valid_hash: Option<Root>,
     ) -> Result<Vec<Root>, PayloadVerdictInvalid> {
         let index = self.tree.index_of(root).ok_or(PayloadVerdictInvalid::Unknown)?;
-        match self.tree.node(index).execution {
+        match self.tree.execution(index) {
             ExecutionStatus::Irrelevant => return Err(PayloadVerdictInvalid::NoPayload),
             ExecutionStatus::Valid { .. } => return Err(PayloadVerdictInvalid::WasValid),
             ExecutionStatus::NotValidated { .. } | ExecutionStatus::Invalidated { .. } => {}
@@ -60,7 +60,7 @@ impl ForkChoice {
         latest_valid_hash: Option<Root>,
     ) -> Result<Vec<Root>, PayloadVerdictInvalid> {
         let parent = self.tree.index_of(parent).ok_or(PayloadVerdictInvalid::Unknown)?;
-        if latest_valid_hash.is_some() && latest_valid_hash == self.tree.node(parent).execution.block_hash() {
+        if latest_valid_hash.is_some() && latest_valid_hash == self.tree.execution(parent).block_hash() {
             return Ok(Vec::new());
         }
         match self.first_invalid(parent, latest_valid_hash) {
@@ -75,11 +75,11 @@ impl ForkChoice {
         let latest_valid_hash = latest_valid_hash?;
         let mut at = from;
         loop {
-            let parent = self.tree.link(at).parent;
-            if parent == NONE || self.tree.node(at).execution == ExecutionStatus::Irrelevant {
+            let parent = self.tree.parent(at);
+            if parent == NONE || self.tree.execution(at) == ExecutionStatus::Irrelevant {
                 return None;
             }
-            let is_found = match self.tree.node(parent).execution.block_hash() {
+            let is_found = match self.tree.execution(parent).block_hash() {
                 Some(hash) => hash == latest_valid_hash,
                 None => latest_valid_hash.is_zero(),
             };
@@ -91,23 +91,23 @@ impl ForkChoice {
     }
 
     fn invalidate(&mut self, first: u32) -> Result<Vec<Root>, PayloadVerdictInvalid> {
-        if self.tree.link(first).parent == NONE {
+        if self.tree.parent(first) == NONE {
             return Err(PayloadVerdictInvalid::OldestBlock);
         }
-        if matches!(self.tree.node(first).execution, ExecutionStatus::Valid { .. }) {
+        if matches!(self.tree.execution(first), ExecutionStatus::Valid { .. }) {
             return Err(PayloadVerdictInvalid::WasValid);
         }
         let invalidated = self.tree.invalidate(first);
         if !invalidated.is_empty() {
             self.head = None;
         }
-        Ok(invalidated.into_iter().map(|index| self.tree.node(index).root).collect())
+        Ok(invalidated.into_iter().map(|index| self.tree.root(index)).collect())
     }
 
     /// True where the justified block is invalid: then no head is left that votes could choose, and only an operator, or
     /// a chain that justifies a later epoch, can help.
     pub fn is_justified_invalid(&self) -> bool {
-        self.tree.node(self.index_expected(&self.justified_checkpoint)).execution.is_invalid()
+        self.tree.is_invalid(self.index_expected(&self.justified_checkpoint))
     }
 
     /// `is_optimistic`: true where no engine has executed the payload yet; false where the block is not known.

@@ -17,9 +17,9 @@ impl ForkChoice {
         slot: Slot,
         head_committees: &[ValidatorIndex],
     ) -> Result<Root, ProposerHeadInvalid> {
-        let head_block = self.block(head).ok_or(ProposerHeadInvalid::HeadUnknown)?.clone();
+        let head_block = self.block(head).ok_or(ProposerHeadInvalid::HeadUnknown)?;
         let parent_root = head_block.parent_root;
-        let parent_block = self.block(&parent_root).ok_or(ProposerHeadInvalid::ParentUnknown)?.clone();
+        let parent_block = self.block(&parent_root).ok_or(ProposerHeadInvalid::ParentUnknown)?;
         if self.proposer_boost_root == *head {
             return Err(ProposerHeadInvalid::HeadIsBoosted);
         }
@@ -79,9 +79,8 @@ impl ForkChoice {
 
     /// [`is_proposer_equivocation`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#is_proposer_equivocation).
     fn is_proposer_equivocation(&self, block: &Node) -> bool {
-        let same =
-            |(node, _): &(&Node, _)| node.proposer_index == block.proposer_index && node.slot == block.slot;
-        self.tree.iter().filter(same).nth(1).is_some()
+        let at_once = self.tree.indices_at(block.slot);
+        at_once.filter(|index| self.tree.proposer_index(*index) == block.proposer_index).nth(1).is_some()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Thousands of seeded random histories, in which the store and the naive store must always agree.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rand::Rng;
@@ -24,6 +25,7 @@ struct Reached {
     boosts: u64,
     finalizations: u64,
     pruned: u64,
+    renumbered: u64,
     conflicts: u64,
     reorgs: u64,
     justified_heads: u64,
@@ -78,8 +80,10 @@ impl History {
             58..78 => self.attestation(reached),
             78..81 => self.slashing(),
             81..90 => {
+                let gone = self.store.tree.gone;
                 let removed = self.store.prune();
                 reached.pruned += u64::from(!removed.is_empty());
+                reached.renumbered += u64::from(self.store.tree.gone < gone + removed.len());
                 let oldest = self.store.nodes().next().unwrap().node.root;
                 reached.conflicts += u64::from(oldest != self.store.finalized_checkpoint().root);
                 self.naive.forget(&removed);
@@ -117,10 +121,21 @@ impl History {
         let count = self.store.block_count();
         // Young blocks more often, so that chains grow.
         let back = (0..3).map(|_| self.random.random_range(0..count)).min().unwrap();
-        self.store.nodes().nth(count - 1 - back).unwrap().node.clone()
+        let index = self.store.tree.indices().nth(count - 1 - back).unwrap();
+        self.store.tree.node(index)
     }
 
     fn block(&mut self, reached: &mut Reached) {
+        let facts = self.some_facts();
+        let result = self.store.on_block(&facts);
+        let naive = self.naive.on_block(&facts);
+        assert_eq!(result.is_ok(), naive.is_some(), "seed {}: {result:?} for {facts:?}", self.seed);
+        reached.refused_blocks += u64::from(result.is_err());
+        reached.boosts += u64::from(self.store.proposer_boost_root() == facts.root);
+    }
+
+    /// A block upon some other, with checkpoints as a state transition may give them.
+    fn some_facts(&mut self) -> BlockFacts {
         let spec = self.store.spec();
         let parent = self.some_node();
         let now = self.store.get_current_slot();
@@ -149,9 +164,9 @@ impl History {
                 unrealized_finalized = justified.clone();
             }
         }
-        let facts = BlockFacts {
+        BlockFacts {
             slot,
-            root: types::FixedBytes(self.random.random()),
+            root: self.some_root(),
             parent_root: parent.root,
             proposer_index: ValidatorIndex(self.random.random_range(0..3)),
             state_root: Root::ZERO,
@@ -161,12 +176,16 @@ impl History {
             unrealized_finalized,
             arrived: Time(self.store.time().0.saturating_sub(self.random.random_range(0..3) * 1500)),
             execution: self.some_status(parent.execution),
-        };
-        let result = self.store.on_block(&facts);
-        let naive = self.naive.on_block(&facts);
-        assert_eq!(result.is_ok(), naive.is_some(), "seed {}: {result:?} for {facts:?}", self.seed);
-        reached.refused_blocks += u64::from(result.is_err());
-        reached.boosts += u64::from(self.store.proposer_boost_root() == facts.root);
+        }
+    }
+
+    /// Some roots begin alike, as nobody's do by chance.
+    fn some_root(&mut self) -> Root {
+        let mut root: [u8; 32] = self.random.random();
+        if self.random.random_bool(0.2) {
+            root[..8].fill(7);
+        }
+        types::FixedBytes(root)
     }
 
     /// What an engine may say of a block upon such a parent; now and then what none may say.
@@ -210,7 +229,7 @@ impl History {
         (0..count).map(|_| ValidatorIndex(self.random.random_range(0..VALIDATORS))).collect()
     }
 
-    fn attestation(&mut self, reached: &mut Reached) {
+    fn some_vote(&mut self) -> AttestationFacts {
         let spec = self.store.spec();
         let block = self.some_node();
         let now = self.store.get_current_slot().0;
@@ -224,12 +243,11 @@ impl History {
             Some(root) if !self.random.random_bool(0.03) => root,
             _ => self.some_node().root,
         };
-        let attestation = AttestationFacts {
-            slot,
-            beacon_block_root: block.root,
-            target: Checkpoint { epoch, root: target },
-        };
-        let voters = self.voters();
+        AttestationFacts { slot, beacon_block_root: block.root, target: Checkpoint { epoch, root: target } }
+    }
+
+    fn attestation(&mut self, reached: &mut Reached) {
+        let (attestation, voters) = (self.some_vote(), self.voters());
         if self.random.random_bool(0.5) {
             let result = self.store.queue_attestation(&attestation, &voters);
             if result == Ok(Counted::FromNextSlot) {
@@ -255,8 +273,14 @@ impl History {
 
     fn balances(&mut self) {
         let known = self.random.random_range(VALIDATORS / 2..=VALIDATORS);
-        let mut one =
-            |_| (Gwei(self.random.random_range(0..4) * 16_000_000_000), self.random.random_bool(0.8));
+        let mut one = |_| {
+            let balance = match self.random.random_range(0..20) {
+                0 => self.random.random_range(0..100_000_000_000),
+                1 => self.random.random_range(65_533..65_538) * 1_000_000_000,
+                _ => self.random.random_range(0..4) * 16_000_000_000,
+            };
+            (Gwei(balance), self.random.random_bool(0.8))
+        };
         let validators: Vec<(Gwei, bool)> = (0..known).map(&mut one).collect();
         let total = validators.iter().map(|(balance, _)| *balance).sum::<Gwei>();
         let balances = JustifiedBalances::of_validators(validators.into_iter(), total);
@@ -300,6 +324,22 @@ impl History {
             let is_viable = viable.iter().any(|view| view.node.root == root);
             assert_eq!(is_viable, is_leaf && filtered.contains(&root), "seed {seed}: viability of {root}");
         }
+        for _ in 0..4 {
+            let (node, slot) = (self.some_node(), Slot(self.random.random_range(0..80)));
+            let ancestor = self.store.get_ancestor(&node.root, slot);
+            assert_eq!(
+                ancestor,
+                self.naive.get_ancestor(node.root, slot),
+                "seed {seed}: of {node:?} at {slot}"
+            );
+            let other = self.some_node().root;
+            let descends = self.store.is_descendant(&other, &node.root);
+            assert_eq!(
+                descends,
+                self.naive.is_ancestor(node.root, other),
+                "seed {seed}: {node:?} of {other}"
+            );
+        }
         let observed = NaiveStore::observe(&self.store);
         assert_eq!(observed.get_head(), self.naive.get_head(), "seed {seed}: the observed store");
         assert_eq!(observed.equivocating_indices, self.naive.equivocating_indices, "seed {seed}");
@@ -327,6 +367,7 @@ fn the_store_agrees_with_the_naive_store_in_random_histories() {
         reached.boosts,
         reached.finalizations,
         reached.pruned,
+        reached.renumbered,
         reached.reorgs,
         reached.justified_heads,
         reached.queued,
@@ -334,4 +375,86 @@ fn the_store_agrees_with_the_naive_store_in_random_histories() {
         reached.invalidated,
     ];
     assert!(enough.iter().all(|count| *count > HISTORIES / 10), "{reached:?}");
+}
+
+/// Blocks of a large tree: the naive store is too slow to follow it, but can look at it now and then.
+const LARGE: usize = 3000;
+
+impl History {
+    /// Some event at a store that the naive one does not follow.
+    fn step_alone(&mut self) {
+        let voters: Vec<_> =
+            (0..8).map(|_| ValidatorIndex(self.random.random_range(0..4 * VALIDATORS))).collect();
+        match self.random.random_range(0..100) {
+            0..15 => self.store.on_tick(self.store.time().after_ms(SLOT_MS / 2)),
+            15..70 => {
+                let mut facts = self.some_facts();
+                if self.blocks_made < LARGE as u64 * 2 / 3 {
+                    // Finality would keep the tree small.
+                    facts.finalized = self.store.finalized_checkpoint().clone();
+                    facts.unrealized_finalized = facts.finalized.clone();
+                }
+                let _ = self.store.on_block(&facts);
+            }
+            70..95 => {
+                let attestation = self.some_vote();
+                let _ = self.store.queue_attestation(&attestation, &voters);
+            }
+            95 if self.random.random_bool(0.1) => self.store.on_attester_slashing(&voters[..1]).unwrap(),
+            96 if self.random.random_bool(0.3) => {
+                let node = self.some_node();
+                let _ = self.store.on_invalid_payload(&node.root, None);
+            }
+            97 => {
+                let node = self.some_node();
+                let _ = self.store.on_valid_payload(&node.root);
+            }
+            98 => self.balances(),
+            _ => drop(self.store.get_head()),
+        }
+    }
+
+    fn check_alone(&mut self) {
+        let head = self.store.get_head();
+        let naive = NaiveStore::observe(&self.store);
+        assert_eq!(head, naive.get_head(), "seed {}", self.seed);
+        let filtered = naive.get_filtered_block_tree();
+        let leaves = self.store.nodes().filter(|view| view.is_leaf).map(|view| view.node.root);
+        let viable: BTreeSet<Root> = leaves.filter(|root| filtered.contains(root)).collect();
+        let found = self.store.viable_heads().into_iter().map(|view| view.node.root).collect();
+        assert_eq!(viable, found, "seed {}", self.seed);
+        for _ in 0..100 {
+            let node = self.some_node();
+            let weight = self.store.get_weight(&node.root).unwrap();
+            assert_eq!(weight, naive.get_weight(node.root), "seed {}: of {node:?}", self.seed);
+            let slot = Slot(self.random.random_range(0..=node.slot.0));
+            let ancestor = self.store.get_ancestor(&node.root, slot);
+            assert_eq!(ancestor, naive.get_ancestor(node.root, slot), "seed {}: of {node:?}", self.seed);
+        }
+    }
+}
+
+#[test]
+fn the_store_agrees_with_the_naive_store_in_large_trees() {
+    let mut largest = 0;
+    for seed in 0..3 {
+        let mut history = History::new(seed);
+        history.balances();
+        while history.blocks_made < LARGE as u64 {
+            history.step_alone();
+            if history.blocks_made.is_multiple_of(LARGE as u64 / 5) {
+                history.check_alone();
+                history.blocks_made += 1;
+            }
+        }
+        largest = largest.max(history.store.block_count());
+        history.check_alone();
+        history.store.prune();
+        history.check_alone();
+        let restored = ForkChoice::restore(Spec::minimal(), &history.store.snapshot()).unwrap();
+        assert_eq!(restored.snapshot(), history.store.snapshot());
+        history.store = restored;
+        history.check_alone();
+    }
+    assert!(largest > LARGE / 3, "the largest tree has {largest} blocks");
 }

@@ -2,7 +2,7 @@
 
 use types::{Checkpoint, Epoch, Gwei, Root, Slot, Spec, Time, ValidatorIndex};
 
-use crate::fixture::{World, equal_balances, root};
+use crate::fixture::{VALIDATORS, World, equal_balances, root};
 use crate::naive::NaiveStore;
 use crate::{
     AttestationInvalid, BalancesInvalid, BlockInvalid, Counted, ForkChoice, Imported, Origin,
@@ -468,4 +468,41 @@ fn what_the_naive_store_observes_gives_the_same_answers() {
     assert_eq!(naive.get_head(), world.store.get_head());
     assert_eq!(naive.latest_messages.len(), 4);
     assert_eq!(naive.equivocating_indices, world.naive.equivocating_indices);
+}
+
+#[test]
+fn blocks_that_follow_the_head_or_cannot_beat_it_take_no_pass() {
+    let mut world = World::new();
+    world.grow("g - a1* - a2*");
+    world.tick(3);
+    world.vote(0..3, "a2");
+    assert_eq!(world.head(), "a2");
+    for (parent, block, head) in [("a2", "a3*", "a3"), ("a1", "b3*", "a3"), ("a3", "a4*", "a4")] {
+        world.add(parent, block).unwrap();
+        assert!(world.store.head.is_some(), "{block}");
+        assert_eq!(world.head(), head);
+    }
+    // Nobody has voted for either: the roots decide.
+    world.add("a3", "b5*").unwrap();
+    assert!(world.store.head.is_none());
+    assert_eq!(world.head(), "b5");
+}
+
+#[test]
+fn votes_and_balances_that_change_nothing_take_no_pass() {
+    let mut world = World::new();
+    world.grow("g - a1* - a2*");
+    world.tick(3);
+    world.vote(0..3, "a2");
+    world.head();
+    world.vote(0..3, "a1");
+    world.vote(VALIDATORS..VALIDATORS + 3, "a1");
+    assert!(world.store.head.is_some());
+    world.slash(3..5);
+    assert!(world.store.head.is_some());
+    world.vote(2..4, "a2");
+    assert!(world.store.head.is_some());
+    world.slash(2..3);
+    assert!(world.store.head.is_none());
+    world.head();
 }

@@ -7,28 +7,27 @@
 
 use std::sync::Arc;
 
-use types::{Checkpoint, Epoch, FixedBytes, Gwei, Root, Slot, Spec, Time, ValidatorIndex};
+use types::{Checkpoint, Gwei, Slot, Spec, Time, ValidatorIndex};
 
 use crate::attestation::{QUEUED_VOTES_MAX, Queue};
+use crate::bytes::{Reader, Writer, ensure};
+use crate::checkpoints::{Checkpoints, Quad};
+use crate::facts::ODD;
+use crate::index::Index;
 use crate::tree::{BLOCKS_MAX, NONE, Tree};
 use crate::votes::{VALIDATORS_MAX, Vote, Votes};
 use crate::{ExecutionStatus, ForkChoice, JustifiedBalances, Node, SnapshotInvalid};
 
-const VERSION: u32 = 3;
-const NODE_BYTES: usize = 4 + 8 + 32 + 32 + 8 + 32 + 4 * 40 + 2 + 32;
-const VOTE_BYTES: usize = 4 + 8;
+const VERSION: u32 = 4;
+const QUAD_BYTES: usize = 4 * 40;
+const NODE_BYTES: usize = 4 + 8 + 32 + 8 + 32 + 4 + 2 + 32;
 
 impl ForkChoice {
-    /// The store as bytes: about 12 bytes a vote, 8 a balance and 280 a block.
+    /// The store as bytes: about 120 bytes a block, and of a validator one or two for its vote and one for its balance.
     pub fn snapshot(&self) -> Vec<u8> {
-        let votes = self.votes.as_slice();
-        let balances = self.balances.as_slice();
-        let bytes = 512
-            + self.tree.len() * NODE_BYTES
-            + votes.len() * VOTE_BYTES
-            + balances.len() * 8
-            + self.balances.uncounted().len() * 12
-            + self.queue.0.len() * 8;
+        let validators = self.votes.as_slice().len() + self.balances.len();
+        let bytes =
+            4096 + self.tree.count() * (NODE_BYTES + 8) + validators * 2 + self.queue.voters.len() * 4;
         let mut out = Writer(Vec::with_capacity(bytes));
         out.u32(VERSION);
         out.u64(self.spec.preset.slots_per_epoch);
@@ -42,29 +41,10 @@ impl ForkChoice {
         out.root(&self.proposer_boost_root);
         out.bool(self.balances_of.is_some());
         out.checkpoint(&self.balances_of.clone().unwrap_or_default());
-        out.u64(self.balances.total_active().0);
-        out.u32(balances.len() as u32);
-        balances.iter().for_each(|balance| out.u64(balance.0));
-        out.u32(self.balances.uncounted().len() as u32);
-        for (validator, balance) in self.balances.uncounted() {
-            out.u32(*validator);
-            out.u64(balance.0);
-        }
-        out.u32(self.tree.len() as u32);
-        for (node, link) in self.tree.iter() {
-            out.u32(link.parent);
-            out.node(node);
-        }
-        out.u32(votes.len() as u32);
-        for vote in votes {
-            out.u32(vote.next);
-            out.u64(vote.moves_from);
-        }
-        out.u32(self.queue.0.len() as u32);
-        for (validator, block) in &self.queue.0 {
-            out.u32(*validator);
-            out.u32(*block);
-        }
+        out.balances(&self.balances);
+        let numbers = out.tree(&self.tree);
+        out.votes(&self.votes, &numbers);
+        out.queue(&self.queue, &numbers);
         out.0
     }
 
@@ -88,12 +68,13 @@ impl ForkChoice {
         let unrealized_finalized_checkpoint = input.checkpoint()?;
         let proposer_boost_root = input.root()?;
         let (balances_of, balances) = input.balances()?;
-        let tree = input.tree(&finalized_checkpoint, spec)?;
-        let votes = input.votes(tree.len())?;
-        let queue = input.queue(tree.len())?;
+        let mut tree = input.tree(&finalized_checkpoint, spec)?;
+        let mut votes = input.votes(tree.count())?;
+        let queue = input.queue(tree.count())?;
         if !input.0.is_empty() {
             return Err(SnapshotInvalid::TrailingBytes);
         }
+        votes.count_anew(&balances, &mut tree.own);
         let store = Self {
             spec,
             time,
@@ -128,10 +109,6 @@ impl ForkChoice {
     }
 }
 
-fn ensure(holds: bool, otherwise: &'static str) -> Result<(), SnapshotInvalid> {
-    if holds { Ok(()) } else { Err(SnapshotInvalid::Contradiction(otherwise)) }
-}
-
 /// Whether a block of this status may build on one of the other.
 fn follows(parent: ExecutionStatus, child: ExecutionStatus) -> bool {
     use ExecutionStatus::{Invalidated, Irrelevant, NotValidated, Valid};
@@ -143,152 +120,179 @@ fn follows(parent: ExecutionStatus, child: ExecutionStatus) -> bool {
     }
 }
 
-struct Writer(Vec<u8>);
-
 impl Writer {
-    fn u32(&mut self, value: u32) {
-        self.0.extend_from_slice(&value.to_le_bytes());
+    fn balances(&mut self, balances: &JustifiedBalances) {
+        self.u64(balances.total_active().0);
+        let (units, odd) = balances.parts();
+        self.column(&units.iter().map(|units| u64::from(*units)).collect::<Vec<_>>());
+        for list in [odd, balances.uncounted()] {
+            self.u32(list.len() as u32);
+            for (validator, balance) in list {
+                self.u32(*validator);
+                self.u64(balance.0);
+            }
+        }
     }
 
-    fn u64(&mut self, value: u64) {
-        self.0.extend_from_slice(&value.to_le_bytes());
+    /// Writes the blocks that are not gone, and gives the number under which each is written; [`NONE`] for one that is not.
+    fn tree(&mut self, tree: &Tree) -> Vec<u32> {
+        let mut quads = Checkpoints::default();
+        let mut written = Vec::with_capacity(tree.count());
+        let mut numbers = vec![NONE; tree.places.len()];
+        for (index, number) in tree.indices().zip(0..) {
+            numbers[index as usize] = number;
+            let quad = tree.quads[index as usize];
+            // Most blocks have the checkpoints of the one before.
+            let same = written.last().filter(|(last, _)| *last == quad).map(|(_, id)| *id);
+            written.push((quad, same.unwrap_or_else(|| quads.id_of(tree.checkpoints.get(quad).clone()))));
+        }
+        self.u32(quads.len() as u32);
+        for quad in quads.iter() {
+            self.checkpoint(&quad.justified);
+            self.checkpoint(&quad.finalized);
+            self.checkpoint(&quad.unrealized_justified);
+            self.checkpoint(&quad.unrealized_finalized);
+        }
+        self.root(&tree.before_oldest);
+        self.u32(tree.count() as u32);
+        for (index, (_, quad)) in tree.indices().zip(written) {
+            let parent = tree.parent(index);
+            self.u32(if parent == NONE { NONE } else { numbers[parent as usize] });
+            self.u64(tree.slot(index).0);
+            self.root(&tree.root(index));
+            self.u64(tree.proposer_index(index).0);
+            self.root(&tree.state_root(index));
+            self.u32(quad);
+            self.bool(tree.is_timely(index));
+            self.execution(tree.execution(index));
+        }
+        numbers
     }
 
-    fn bool(&mut self, value: bool) {
-        self.0.push(u8::from(value));
-    }
-
-    fn root(&mut self, root: &Root) {
-        self.0.extend_from_slice(root.as_slice());
-    }
-
-    fn checkpoint(&mut self, checkpoint: &Checkpoint) {
-        self.u64(checkpoint.epoch.0);
-        self.root(&checkpoint.root);
-    }
-
-    fn node(&mut self, node: &Node) {
-        self.u64(node.slot.0);
-        self.root(&node.root);
-        self.root(&node.parent_root);
-        self.u64(node.proposer_index.0);
-        self.root(&node.state_root);
-        self.checkpoint(&node.justified);
-        self.checkpoint(&node.finalized);
-        self.checkpoint(&node.unrealized_justified);
-        self.checkpoint(&node.unrealized_finalized);
-        self.bool(node.timely);
-        self.0.push(match node.execution {
+    fn execution(&mut self, execution: ExecutionStatus) {
+        self.0.push(match execution {
             ExecutionStatus::Irrelevant => 0,
             ExecutionStatus::Valid { .. } => 1,
             ExecutionStatus::NotValidated { .. } => 2,
             ExecutionStatus::Invalidated { .. } => 3,
         });
-        self.root(&node.execution.block_hash().unwrap_or_default());
+        self.root(&execution.block_hash().unwrap_or_default());
+    }
+
+    fn votes(&mut self, votes: &Votes, numbers: &[u32]) {
+        let number = |vote: &Vote| match vote.block() {
+            NONE => NONE,
+            block => numbers[block as usize],
+        };
+        let value = |vote| u64::from(number(vote)) << 32 | vote.moves_from();
+        self.column(&votes.as_slice().iter().map(value).collect::<Vec<_>>());
+    }
+
+    fn queue(&mut self, queue: &Queue, numbers: &[u32]) {
+        let runs: Vec<_> = queue.runs().filter(|(block, _)| numbers[*block as usize] != NONE).collect();
+        self.u32(runs.len() as u32);
+        for (block, voters) in runs {
+            self.u32(numbers[block as usize]);
+            self.u32(voters.len() as u32);
+            voters.iter().for_each(|voter| self.u32(voter.0 as u32));
+        }
     }
 }
 
-struct Reader<'a>(&'a [u8]);
-
 impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], SnapshotInvalid> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(SnapshotInvalid::Truncated)?;
-        self.0 = rest;
-        Ok(*taken)
-    }
-
-    fn u32(&mut self) -> Result<u32, SnapshotInvalid> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, SnapshotInvalid> {
-        self.take().map(u64::from_le_bytes)
-    }
-
-    fn bool(&mut self) -> Result<bool, SnapshotInvalid> {
-        let [byte] = self.take()?;
-        ensure(byte <= 1, "a truth value is neither 0 nor 1")?;
-        Ok(byte == 1)
-    }
-
-    fn root(&mut self) -> Result<Root, SnapshotInvalid> {
-        self.take().map(FixedBytes)
-    }
-
-    fn checkpoint(&mut self) -> Result<Checkpoint, SnapshotInvalid> {
-        Ok(Checkpoint { epoch: Epoch(self.u64()?), root: self.root()? })
-    }
-
-    /// A count of items of `item_bytes` each, all of which are still there.
-    fn count(&mut self, item_bytes: usize, max: usize) -> Result<usize, SnapshotInvalid> {
-        let count = self.u32()? as usize;
-        if count > max {
-            return Err(SnapshotInvalid::TooLong);
-        }
-        if self.0.len() / item_bytes < count {
-            return Err(SnapshotInvalid::Truncated);
-        }
-        Ok(count)
-    }
-
     fn balances(&mut self) -> Result<(Option<Checkpoint>, JustifiedBalances), SnapshotInvalid> {
         let known = self.bool()?;
         let checkpoint = self.checkpoint()?;
         ensure(known || checkpoint == Checkpoint::default(), "balances of no checkpoint name one")?;
         let total_active = Gwei(self.u64()?);
-        let count = self.count(8, VALIDATORS_MAX as usize)?;
-        let effective = (0..count).map(|_| self.u64().map(Gwei)).collect::<Result<Vec<_>, _>>()?;
+        let max = VALIDATORS_MAX as usize;
+        let units = self.column(max, |units| {
+            u16::try_from(units).map_err(|_| SnapshotInvalid::Contradiction("a balance is too large"))
+        })?;
+        let odd = self.listed_balances(max)?;
+        let uncounted = self.listed_balances(max)?;
+        let mut odd = odd.into_iter().peekable();
+        let one = |(units, index): (u16, u32)| match units {
+            ODD => odd.next_if(|(at, _)| *at == index).map(|(_, balance)| balance),
+            units => Some(JustifiedBalances::of_units(units)),
+        };
+        let effective = units.into_iter().zip(0..).map(one).collect::<Option<Vec<_>>>();
+        let effective = effective.filter(|_| odd.peek().is_none());
+        let effective = effective.ok_or(SnapshotInvalid::Contradiction("balances are missing"))?;
         let balances = JustifiedBalances::new(effective, total_active);
         let mut balances = balances.map_err(|_| SnapshotInvalid::Contradiction("impossible balances"))?;
-        let count = self.count(12, VALIDATORS_MAX as usize)?;
-        let one = |_| Ok((self.u32()?, Gwei(self.u64()?)));
-        let uncounted = (0..count).map(one).collect::<Result<Vec<_>, _>>()?;
         ensure(balances.set_uncounted(uncounted), "a balance both weighs votes and does not")?;
         Ok((known.then_some(checkpoint), balances))
     }
 
+    fn listed_balances(&mut self, max: usize) -> Result<Vec<(u32, Gwei)>, SnapshotInvalid> {
+        let count = self.count(12, max)?;
+        (0..count).map(|_| Ok((self.u32()?, Gwei(self.u64()?)))).collect()
+    }
+
     fn tree(&mut self, finalized: &Checkpoint, spec: &Spec) -> Result<Tree, SnapshotInvalid> {
+        let count = self.count(QUAD_BYTES, BLOCKS_MAX)?;
+        let quads = (0..count).map(|_| self.quad()).collect::<Result<Vec<_>, _>>()?;
+        let before_oldest = self.root()?;
         let count = self.count(NODE_BYTES, BLOCKS_MAX)?;
         ensure(count > 0, "there is no block")?;
-        let parent = self.u32()?;
-        ensure(parent == NONE, "the first block has a parent")?;
         let finalized_slot = finalized.epoch.start_slot(spec);
-        let mut tree = Tree::new(self.node()?, finalized_slot);
-        ensure(!tree.node(0).execution.is_invalid(), "the oldest block is invalid")?;
-        for index in 1..count as u32 {
+        let mut tree = Tree::empty(finalized_slot);
+        tree.before_oldest = before_oldest;
+        for index in 0..count as u32 {
             let parent = self.u32()?;
-            let node = self.node()?;
-            ensure(parent < index, "a block comes before its parent")?;
-            ensure(tree.node(parent).root == node.parent_root, "a parent has another root")?;
-            ensure(tree.node(parent).slot < node.slot, "a block is not after its parent")?;
-            ensure(tree.index_of(&node.root).is_none(), "a block is there twice")?;
-            ensure(follows(tree.node(parent).execution, node.execution), "payloads contradict each other")?;
-            tree.insert(node, parent);
+            let mut node = self.node(&quads)?;
+            if index == 0 {
+                ensure(parent == NONE, "the first block has a parent")?;
+                ensure(!node.execution.is_invalid(), "the oldest block is invalid")?;
+                node.parent_root = before_oldest;
+            } else {
+                ensure(parent < index, "a block comes before its parent")?;
+                ensure(tree.slot(parent) < node.slot, "a block is not after its parent")?;
+                ensure(follows(tree.execution(parent), node.execution), "payloads contradict each other")?;
+            }
+            tree.append(node, parent, true);
         }
+        tree.index = Index::of_all(tree.indices().map(|index| (tree.root(index), index)));
+        let is_found = |index: u32| tree.index_of(&tree.root(index)) == Some(index);
+        ensure(tree.indices().all(is_found), "a block is there twice")?;
         let finalized = tree.index_of(&finalized.root);
         let finalized = finalized.ok_or(SnapshotInvalid::Contradiction("the finalized block is missing"))?;
         tree.set_finalized(finalized, finalized_slot);
         Ok(tree)
     }
 
-    fn node(&mut self) -> Result<Node, SnapshotInvalid> {
-        Ok(Node {
-            slot: Slot(self.u64()?),
-            root: self.root()?,
-            parent_root: self.root()?,
-            proposer_index: ValidatorIndex(self.u64()?),
-            state_root: self.root()?,
+    fn quad(&mut self) -> Result<Quad, SnapshotInvalid> {
+        Ok(Quad {
             justified: self.checkpoint()?,
             finalized: self.checkpoint()?,
             unrealized_justified: self.checkpoint()?,
             unrealized_finalized: self.checkpoint()?,
+        })
+    }
+
+    /// A block; the tree knows its parent's root.
+    fn node(&mut self, quads: &[Quad]) -> Result<Node, SnapshotInvalid> {
+        let (slot, root, proposer_index, state_root) = (self.u64()?, self.root()?, self.u64()?, self.root()?);
+        let quad = quads.get(self.u32()? as usize).cloned();
+        let quad = quad.ok_or(SnapshotInvalid::Contradiction("the checkpoints of a block are missing"))?;
+        Ok(Node {
+            slot: Slot(slot),
+            root,
+            parent_root: Default::default(),
+            proposer_index: ValidatorIndex(proposer_index),
+            state_root,
+            justified: quad.justified,
+            finalized: quad.finalized,
+            unrealized_justified: quad.unrealized_justified,
+            unrealized_finalized: quad.unrealized_finalized,
             timely: self.bool()?,
             execution: self.execution()?,
         })
     }
 
     fn execution(&mut self) -> Result<ExecutionStatus, SnapshotInvalid> {
-        let [byte] = self.take()?;
+        let byte = self.u8()?;
         let block_hash = self.root()?;
         match byte {
             0 => {
@@ -303,27 +307,28 @@ impl Reader<'_> {
     }
 
     fn votes(&mut self, blocks: usize) -> Result<Votes, SnapshotInvalid> {
-        let count = self.count(VOTE_BYTES, VALIDATORS_MAX as usize)?;
-        let mut votes = Vec::with_capacity(count);
-        for _ in 0..count {
-            let vote = Vote::pending(self.u32()?, self.u64()?);
-            ensure(vote.next == NONE || (vote.next as usize) < blocks, "a vote is for no block")?;
-            ensure(vote.next == NONE || vote.epoch().is_some(), "a vote counts that must not")?;
-            votes.push(vote);
-        }
-        Ok(Votes::pending(votes))
+        let vote = |value: u64| {
+            let (block, moves_from) = ((value >> 32) as u32, value & u64::from(u32::MAX));
+            ensure(block == NONE || (block as usize) < blocks, "a vote is for no block")?;
+            Vote::pending(block, moves_from)
+                .ok_or(SnapshotInvalid::Contradiction("a vote counts that must not"))
+        };
+        Ok(Votes::pending(self.column(VALIDATORS_MAX as usize, vote)?))
     }
 
     fn queue(&mut self, blocks: usize) -> Result<Queue, SnapshotInvalid> {
-        let count = self.count(8, QUEUED_VOTES_MAX)?;
-        let mut queue = Vec::with_capacity(count);
-        for _ in 0..count {
-            let (validator, block) = (self.u32()?, self.u32()?);
-            ensure(u64::from(validator) < VALIDATORS_MAX, "a validator index is too large")?;
+        let mut queue = Queue::default();
+        for _ in 0..self.count(8, QUEUED_VOTES_MAX)? {
+            let block = self.u32()?;
             ensure((block as usize) < blocks, "a waiting vote is for no block")?;
-            queue.push((validator, block));
+            let count = self.count(4, QUEUED_VOTES_MAX - queue.voters.len())?;
+            let voter = |_| Ok(ValidatorIndex(u64::from(self.u32()?)));
+            let voters = (0..count).map(voter).collect::<Result<Vec<_>, _>>()?;
+            let are_small = voters.iter().all(|voter| voter.0 < VALIDATORS_MAX);
+            ensure(are_small, "a validator index is too large")?;
+            queue.push(&voters, block);
         }
-        Ok(Queue(queue))
+        Ok(queue)
     }
 }
 

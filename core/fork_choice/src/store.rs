@@ -6,7 +6,7 @@ use types::constants::GENESIS_SLOT;
 use types::{Checkpoint, Epoch, Gwei, Root, Slot, Spec, Time};
 
 use crate::attestation::Queue;
-use crate::tree::{Link, NONE, Tree};
+use crate::tree::Tree;
 use crate::votes::Votes;
 use crate::{AnchorBlock, BalancesInvalid, JustifiedBalances, Node};
 
@@ -35,10 +35,10 @@ pub struct ForkChoice {
 }
 
 /// A block as the store sees it, for display.
-#[derive(Clone, Copy, Debug)]
-pub struct NodeView<'a> {
+#[derive(Clone, Debug)]
+pub struct NodeView {
     /// The block.
-    pub node: &'a Node,
+    pub node: Node,
     /// The root of its parent, where the store has the parent.
     pub parent: Option<Root>,
     /// The votes for it and its descendants, with the proposer boost, as of the last `get_head`.
@@ -158,14 +158,15 @@ impl ForkChoice {
         if *checkpoint != self.justified_checkpoint {
             return Err(BalancesInvalid::NotOfJustified);
         }
+        self.votes.count_anew(&balances, &mut self.tree.own);
         self.balances = balances;
         self.balances_of = Some(checkpoint.clone());
         self.head = None;
         Ok(())
     }
 
-    /// Removes what does not descend from the finalized block, and gives the removed roots. Costs a pass
-    /// over blocks and votes when there is something to remove, so it is for when finality advanced.
+    /// Removes what does not descend from the finalized block, and gives the removed roots. Costs a pass over the blocks
+    /// when there is something to remove, and now and then one over the votes, so it is for when finality advanced.
     ///
     /// While a checkpoint that counts, or that a tick may adopt, conflicts with the finalized one (which
     /// takes a third of all stake to be slashable), or the finalized payload is invalid (which takes two thirds to vote
@@ -181,13 +182,16 @@ impl ForkChoice {
         }
         let conflict = wanted.into_iter().any(|c| !self.tree.is_ancestor(self.index_expected(c), finalized));
         // The oldest block is never one that leads to no head.
-        if finalized == 0 || conflict || self.tree.node(finalized).execution.is_invalid() {
+        if finalized == self.tree.oldest || conflict || self.tree.is_invalid(finalized) {
             return Vec::new();
         }
-        let (removed, moved) = self.tree.prune();
-        self.votes.renumber(&moved);
-        self.queue.renumber(&moved);
-        self.head = None;
+        // The head is among what stays, and so is what made it.
+        let removed = self.tree.prune();
+        if let Some(moved) = self.tree.renumber() {
+            self.votes.renumber(&moved);
+            self.queue.renumber(&moved);
+            self.head = None;
+        }
         removed
     }
 
@@ -219,7 +223,7 @@ impl ForkChoice {
     /// none where the block is not known or the ancestor is older than the store reaches.
     pub fn get_ancestor(&self, root: &Root, slot: Slot) -> Option<Root> {
         let ancestor = self.tree.ancestor_at(self.tree.index_of(root)?, slot)?;
-        Some(self.tree.node(ancestor).root)
+        Some(self.tree.root(ancestor))
     }
 
     /// [`get_checkpoint_block`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#get_checkpoint_block);
@@ -242,32 +246,39 @@ impl ForkChoice {
     }
 
     /// A block of the store.
-    pub fn block(&self, root: &Root) -> Option<&Node> {
+    pub fn block(&self, root: &Root) -> Option<Node> {
         Some(self.tree.node(self.tree.index_of(root)?))
+    }
+
+    /// The blocks of a slot.
+    pub fn blocks_at(&self, slot: Slot) -> impl Iterator<Item = Node> + '_ {
+        self.tree.indices_at(slot).map(|index| self.tree.node(index))
     }
 
     /// How many blocks the store holds; never zero.
     pub fn block_count(&self) -> usize {
-        self.tree.len()
+        self.tree.count()
     }
 
     /// All blocks, parents before their children.
-    pub fn nodes(&self) -> impl Iterator<Item = NodeView<'_>> {
-        self.tree.iter().map(|(node, link)| self.view_of(node, link))
+    pub fn nodes(&self) -> impl Iterator<Item = NodeView> + '_ {
+        self.tree.indices().map(|index| self.view_of(index))
     }
 
     /// The blocks that no block builds on, viable or not; without those whose payload is invalid.
-    pub fn heads(&self) -> impl Iterator<Item = NodeView<'_>> {
-        self.nodes().filter(|view| view.is_leaf && !view.node.execution.is_invalid())
+    pub fn heads(&self) -> impl Iterator<Item = NodeView> + '_ {
+        let is_head = |index: &u32| !self.tree.has_children(*index) && !self.tree.is_invalid(*index);
+        self.tree.indices().filter(is_head).map(|index| self.view_of(index))
     }
 
-    pub(crate) fn view_of<'a>(&'a self, node: &'a Node, link: &Link) -> NodeView<'a> {
+    pub(crate) fn view_of(&self, index: u32) -> NodeView {
+        let node = self.tree.node(index);
         NodeView {
+            parent: (index != self.tree.oldest).then_some(node.parent_root),
             node,
-            parent: (link.parent != NONE).then_some(node.parent_root),
-            weight: Gwei(link.score),
-            viable: link.viable,
-            is_leaf: !link.has_children,
+            weight: Gwei(self.tree.score(index)),
+            viable: self.tree.is_viable(index),
+            is_leaf: !self.tree.has_children(index),
         }
     }
 
