@@ -62,8 +62,6 @@ pub struct Devnet {
     pub members: Vec<Member>,
     validators_root: Root,
     bootnodes: Vec<String>,
-    /// The libp2p addresses of our nodes, as far as they were started.
-    addresses: Vec<String>,
     ports: Ports,
 }
 
@@ -90,7 +88,6 @@ impl Devnet {
             members: Vec::new(),
             validators_root: genesis.genesis_validators_root,
             bootnodes: Vec::new(),
-            addresses: Vec::new(),
             ports,
             plan,
         };
@@ -151,7 +148,6 @@ impl Devnet {
                 process = process.option("--misbehave", drill.misbehaviour(self.spec));
             }
             self.processes.start(process)?;
-            self.addresses.push(format!("/ip4/127.0.0.1/tcp/{}", ports.tcp));
             let probe = NodeProbe::new(&name, &url(ports.http), self.spec);
             let kind = MemberKind::Ours;
             self.members.push(Member { name, kind, beacon, validator: None, signed_log: None, probe });
@@ -194,10 +190,6 @@ impl Devnet {
             true => process.option("--execution", "mock").option("--mock-blobs", self.plan.blobs),
             false => process,
         };
-        // Discovery may take minutes until each of a few nodes knows all others. Elsewhere that costs nothing; here a
-        // column may have one custodian, which must be everybody's peer.
-        let process =
-            self.addresses.iter().fold(process, |process, address| process.option("--static-peer", address));
         if self.plan.subscribe_all_subnets { process.arg("--subscribe-all-subnets") } else { process }
     }
 
