@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use fork_choice::measure::{CommitteeVote, ProtoArray, Shape, Workload};
 use types::{Gwei, Root};
 
 use crate::clock::Cost;
 use crate::line::Line;
-use crate::proto_array::ProtoArray;
 use crate::report::Report;
-use crate::trees::{CommitteeVote, Workload};
 
 const BALANCE: Gwei = Gwei(32_000_000_000);
 
@@ -25,7 +24,7 @@ pub fn measure(
         return Ok(());
     }
     for blocks in blocks.iter().copied() {
-        let mut ours = Workload::new(blocks, validators);
+        let mut ours = Workload::new(Shape::Comb, blocks, validators);
         ours.set_balances(BALANCE);
         let mut pair = Pair { plain: ours.proto_array(), ours, balances: vec![BALANCE; validators as usize] };
         // The first votes are new; what is measured are votes that move.

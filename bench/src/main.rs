@@ -10,13 +10,11 @@ mod line;
 mod machine;
 mod memory;
 mod options;
-mod proto_array;
 mod report;
 mod rival;
 mod signature_lines;
 mod state_lines;
 mod subject;
-mod trees;
 mod verify;
 
 use std::path::Path;

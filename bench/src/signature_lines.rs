@@ -1,10 +1,9 @@
 //! Gossip: batches of votes, each of one validator, from their compressed signatures.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use crypto::{SignatureSet, hash, verify_signature_sets};
+use crypto::{PublicKey, SignatureSet, hash, verify_signature_sets};
 use synthetic::Keys;
 use types::ValidatorIndex;
 
@@ -56,9 +55,9 @@ fn batch(
     budget: Duration,
 ) -> anyhow::Result<Cost> {
     let (ours, plain) = sets(keys, signers, messages);
-    ensure!(verify_signature_sets(&ours, SEED), "{name}: valid signatures are refused");
+    ensure!(verify_ours(&ours), "{name}: valid signatures are refused");
     ensure!(verify_multiple(&plain) && verify_on_two_threads(&plain), "{name}: blst refuses them");
-    let cost = least(budget, || (), |()| verify_signature_sets(&ours, SEED));
+    let cost = least(budget, || (), |()| verify_ours(&ours));
     let blst = least(budget, || (), |()| verify_multiple(&plain));
     let subject = if signers[0].len() == 1 { "128 votes" } else { "128 sets of 128" };
     if report.wants(name) {
@@ -75,17 +74,28 @@ fn batch(
     Ok(cost)
 }
 
+/// A set whose keys are still to be added up, which is part of what is measured.
+struct OwnSet {
+    message: [u8; 32],
+    signature: [u8; 96],
+    keys: Vec<PublicKey>,
+}
+
+fn verify_ours(sets: &[OwnSet]) -> bool {
+    let sum = |set: &OwnSet| SignatureSet::of_keys(set.message, set.signature, &set.keys);
+    verify_signature_sets(&sets.iter().map(sum).collect::<Vec<_>>(), SEED)
+}
+
 /// The same sets for us and for blst: each of its signers, over one of so many messages.
-fn sets(keys: &Keys, signers: &[Vec<usize>], messages: usize) -> (Vec<SignatureSet>, Vec<PlainSet>) {
+fn sets(keys: &Keys, signers: &[Vec<usize>], messages: usize) -> (Vec<OwnSet>, Vec<PlainSet>) {
     let set = |(place, signers): (usize, &Vec<usize>)| {
         let message = hash(&((place % messages) as u64).to_le_bytes());
         let indices = signers.iter().map(|index| ValidatorIndex(*index as u64));
         let signature =
             keys.aggregate_secret(indices).expect("every set has signers").sign(&message).compress();
         let points: Vec<_> = signers.iter().map(|index| keys.secret(*index).public_key()).collect();
-        let pubkeys = points.iter().copied().map(Arc::new).collect();
         let plain = PlainSet { message, pubkeys: points.iter().map(plain_key).collect(), signature };
-        (SignatureSet { message, signature, pubkeys }, plain)
+        (OwnSet { message, signature, keys: points }, plain)
     };
     signers.iter().enumerate().map(set).unzip()
 }
