@@ -4,6 +4,7 @@ use types::constants::{PARTICIPATION_FLAG_WEIGHTS, PROPOSER_WEIGHT, WEIGHT_DENOM
 use types::{Attestation, AttestationData, BeaconState, ForkName, Gwei, PendingAttestation};
 
 use super::AttestationInvalid;
+use super::participation::Participation;
 use crate::accessors::{
     AccessError, get_attestation_participation_flag_indices, get_beacon_proposer_index, get_current_epoch,
     get_previous_epoch, has_flag,
@@ -20,6 +21,16 @@ pub fn process_attestation(
     attestation: &Attestation,
     signatures: &mut Signatures,
 ) -> Result<(), AttestationInvalid> {
+    attest(state, attestation, signatures, &mut Participation::default())
+}
+
+/// [`process_attestation`] with the flags that the block's attestations share.
+pub(super) fn attest(
+    state: &mut BeaconState,
+    attestation: &Attestation,
+    signatures: &mut Signatures,
+    participation: &mut Participation,
+) -> Result<(), AttestationInvalid> {
     check_data(state, &attestation.data)?;
     // Finds the committees, and that their size is that of the bits.
     let attesters = Attesters::of(state, attestation)?;
@@ -33,7 +44,7 @@ pub fn process_attestation(
         return Err(AttestationInvalid::Signature);
     }
     if state.fork_name() >= ForkName::Altair {
-        add_participation(state, &attestation.data, &attesters)
+        add_participation(state, &attestation.data, &attesters, participation)
     } else {
         add_pending_attestation(state, attestation)
     }
@@ -102,29 +113,13 @@ fn add_participation(
     state: &mut BeaconState,
     data: &AttestationData,
     attesters: &Attesters<'_>,
+    participation: &mut Participation,
 ) -> Result<(), AttestationInvalid> {
     let flags = get_attestation_participation_flag_indices(state, data, state.slot - data.slot)?
         .ok_or(AttestationInvalid::Source)?;
-    let increment = state.spec().preset.effective_balance_increment;
-    let participation = if data.target.epoch == get_current_epoch(state) {
-        &mut state.current_epoch_participation
-    } else {
-        &mut state.previous_epoch_participation
-    };
-    // The effective balances of those for whom some flags are new, added up by which flags those are. So rewards are
-    // multiplied out once for each of eight sums instead of once for each attester.
-    let mut increments_by_flags = [0u64; 1 << PARTICIPATION_FLAG_WEIGHTS.len()];
-    for index in attesters.iter() {
-        let known = *participation.get(index.as_usize()).ok_or(AccessError::NoValidator(index))?;
-        let new = flags & !known;
-        if new != 0 {
-            participation[index.as_usize()] = known | new;
-            let increments = state.validators[index.as_usize()].effective_balance.0 / increment;
-            let sum = &mut increments_by_flags[usize::from(new)];
-            *sum = sum.checked_add(increments).ok_or(AccessError::Overflow("a proposer's reward"))?;
-        }
-    }
-    let numerator = reward_numerator(&increments_by_flags, get_base_reward_per_increment(state)?.0);
+    let is_current = data.target.epoch == get_current_epoch(state);
+    let increments = participation.add(state, is_current, flags, attesters.iter())?;
+    let numerator = reward_numerator(&increments, get_base_reward_per_increment(state)?.0);
     let numerator = numerator.ok_or(AccessError::Overflow("a proposer's reward"))?;
     let denominator = (WEIGHT_DENOMINATOR - PROPOSER_WEIGHT) * WEIGHT_DENOMINATOR / PROPOSER_WEIGHT;
     let proposer = get_beacon_proposer_index(state)?;

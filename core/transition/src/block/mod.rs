@@ -9,6 +9,7 @@ mod execution_payload;
 mod header;
 mod invalid;
 mod operations;
+mod participation;
 mod proposer_slashing;
 mod randao;
 mod requests;

@@ -2,12 +2,14 @@
 
 use types::{BeaconBlockBody, BeaconState, ExecutionRequests, ForkName};
 
+use super::attestation::attest;
 use super::attester_slashing::slash_attesters;
+use super::participation::Participation;
 use super::proposer_slashing::slash_proposer;
 use super::voluntary_exit::let_exit;
 use super::{
-    BlockInvalid, process_attestation, process_bls_to_execution_change, process_consolidation_request,
-    process_deposit, process_deposit_request, process_withdrawal_request,
+    BlockInvalid, process_bls_to_execution_change, process_consolidation_request, process_deposit,
+    process_deposit_request, process_withdrawal_request,
 };
 use crate::mutators::ExitQueue;
 use crate::signatures::Signatures;
@@ -33,10 +35,13 @@ pub fn process_operations(
         slash_attesters(state, slashing, signatures, &mut exits)
             .map_err(|error| BlockInvalid::AttesterSlashing(place, error))?;
     }
+    let bits = body.attestations.iter().map(|attestation| attestation.aggregation_bits.len()).sum();
+    let mut participation = Participation::for_bits(bits, state);
     for (place, attestation) in body.attestations.iter().enumerate() {
-        process_attestation(state, attestation, signatures)
+        attest(state, attestation, signatures, &mut participation)
             .map_err(|error| BlockInvalid::Attestation(place, error))?;
     }
+    participation.put_back(state);
     for (place, deposit) in body.deposits.iter().enumerate() {
         process_deposit(state, deposit).map_err(|error| BlockInvalid::Deposit(place, error))?;
     }
