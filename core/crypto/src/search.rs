@@ -4,6 +4,11 @@
 //! The Miller loops are done once for a piece and once for a message, the points were decompressed before, and so a
 //! question costs one final exponentiation and a sum of signatures. Who is found is verified alone before being
 //! called bad.
+//!
+//! That is quick where few are bad. Where many are, asking would cost more than to verify each. So there are half as
+//! many questions as sets, and when they are used up all who are left are verified alone.
+
+use std::cell::Cell;
 
 use blst::blst_fp12;
 use blst::min_pk::Signature;
@@ -22,6 +27,8 @@ struct Share {
 struct Search<'a> {
     batch: &'a Batch,
     points: &'a [Option<Signature>],
+    /// Questions that are left.
+    questions: Cell<usize>,
 }
 
 /// Appends the places of the sets that are invalid, of those that have a point. The products are those of the batch's
@@ -32,7 +39,7 @@ pub(crate) fn find(
     products: &[Option<blst_fp12>],
     invalid: &mut Vec<usize>,
 ) {
-    let search = Search { batch, points };
+    let search = Search { batch, points, questions: Cell::new(points.len() / 2) };
     let pieces = products.iter().enumerate().map(|(number, product)| {
         let places = batch.piece_of_messages(number).flat_map(|message| search.members(message));
         Share { product: *product, places: places.collect() }
@@ -45,7 +52,7 @@ pub(crate) fn find(
             let places = &messages[message].places;
             let found = bad_ones(places, &|places| search.are_signed(places));
             let found = found.into_iter().map(|at| places[at]);
-            invalid.extend(found.filter(|place| !search.are_signed(&[*place])));
+            invalid.extend(found.filter(|place| !search.is_signed(*place)));
         }
     }
 }
@@ -57,10 +64,15 @@ impl Search<'_> {
     }
 
     fn share(&self, places: Vec<usize>) -> Share {
-        Share { product: self.batch.product_of([places.clone()].into_iter()), places }
+        let is_spent = self.questions.get() == 0;
+        let product = if is_spent { None } else { self.batch.product_of([places.clone()].into_iter()) };
+        Share { product, places }
     }
 
+    /// False too where there are no questions left.
     fn are_valid(&self, shares: &[Share]) -> bool {
+        let Some(left) = self.questions.get().checked_sub(1) else { return false };
+        self.questions.set(left);
         let products = shares.iter().map(|share| share.product);
         let product = products.reduce(|all, one| Some(all? * one?)).flatten();
         let places = shares.iter().flat_map(|share| share.places.iter().copied());
@@ -69,12 +81,14 @@ impl Search<'_> {
         product.is_some_and(|product| is_equal(&product, &weighted_signatures(&points, &factors)))
     }
 
-    /// Whether sets of one message are valid.
+    /// Whether sets of one message are valid; false too where there are no questions left.
     fn are_signed(&self, places: &[usize]) -> bool {
-        match places {
-            [only] => self.points[*only].is_some_and(|point| self.batch.set(*only).is_signed_with(&point)),
-            many => self.are_valid(&[self.share(many.to_vec())]),
-        }
+        self.are_valid(&[self.share(places.to_vec())])
+    }
+
+    /// Whether a set is valid by itself.
+    fn is_signed(&self, place: usize) -> bool {
+        self.points[place].is_some_and(|point| self.batch.set(place).is_signed_with(&point))
     }
 }
 
