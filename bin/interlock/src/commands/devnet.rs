@@ -7,9 +7,7 @@ use std::str::FromStr;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use clap::builder::ArgPredicate;
-use devnet::{
-    DataDrillPlan, DevnetPlan, DrillPlan, Foreign, ForeignRole, LoadPlan, PresetName, Requirement,
-};
+use devnet::{DataDrillPlan, DevnetPlan, DrillPlan, Foreign, ForeignRole, LoadPlan, PresetName, Requirement};
 use types::{Epoch, ForkName};
 
 /// Start a network of beacon nodes and validator clients, watch it, and stop it again.
@@ -36,17 +34,8 @@ pub struct Devnet {
     /// End when every node has finalized this epoch or a later one with the same root; fail when that takes too long.
     #[arg(long, value_name = "EPOCH")]
     until_finalized: Option<u64>,
-    /// End when this epoch begins; with --report four slots later, so that blocks can hold the last votes.
-    #[arg(long, value_name = "EPOCH")]
-    until_epoch: Option<u64>,
-    /// Report what became of every vote, as the blocks of the chain tell it, and the processor time and memory of every
-    /// process; as JSON too where a file is named.
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    report: Option<Option<PathBuf>>,
-    /// The least percentages of all votes that must be in blocks, and be for the right head, as in
-    /// inclusion=99,head=98; fail where they are not reached.
-    #[arg(long, value_name = "WHAT=PERCENT", value_delimiter = ',', requires = "report", value_parser = least)]
-    require: Vec<(Measure, f64)>,
+    #[command(flatten)]
+    load: Load,
     /// Forks to go through, with their epochs, as in altair=2,bellatrix=4,capella=6; a fork that is left out begins
     /// together with the next one that is named, so fulu=0 begins with all of them. Only epoch 0 may begin several.
     /// Without this the network stays in phase 0. From Bellatrix on each node has a mock engine of its own, which
@@ -97,6 +86,32 @@ pub struct Devnet {
     /// The folder of the Lodestar installation (see `interlock interop install`).
     #[arg(long, value_name = "DIR", requires = "join")]
     lodestar: Option<PathBuf>,
+}
+
+// How a run under load is ended and judged. No text of documentation, which would replace the command's own.
+#[derive(Args)]
+struct Load {
+    /// End when this epoch begins; with --report four slots later, so that blocks can hold the last votes.
+    #[arg(long, value_name = "EPOCH")]
+    until_epoch: Option<u64>,
+    /// Report what became of every vote, as the blocks of the chain tell it, and the processor time and memory of every
+    /// process; as JSON too where a file is named.
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    report: Option<Option<PathBuf>>,
+    /// The least percentages of all votes that must be in blocks, and be for the right head, as in
+    /// inclusion=99,head=98; fail where they are not reached.
+    #[arg(long, value_name = "WHAT=PERCENT", value_delimiter = ',', requires = "report", value_parser = least)]
+    require: Vec<(Measure, f64)>,
+}
+
+impl Load {
+    fn plan(&self) -> Option<LoadPlan> {
+        let least = |of: Measure| {
+            self.require.iter().rev().find(|(measure, _)| *measure == of).map(|(_, percent)| *percent)
+        };
+        let requirement = Requirement { inclusion: least(Measure::Inclusion), head: least(Measure::Head) };
+        self.report.clone().map(|file| LoadPlan { file, requirement })
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -199,14 +214,6 @@ impl Devnet {
         }
     }
 
-    fn load(&self) -> Option<LoadPlan> {
-        let least = |of: Measure| {
-            self.require.iter().rev().find(|(measure, _)| *measure == of).map(|(_, percent)| *percent)
-        };
-        let requirement = Requirement { inclusion: least(Measure::Inclusion), head: least(Measure::Head) };
-        self.report.clone().map(|file| LoadPlan { file, requirement })
-    }
-
     fn plan(self, program: PathBuf, dir: PathBuf) -> DevnetPlan {
         let plan = DevnetPlan {
             nodes: self.nodes,
@@ -218,8 +225,8 @@ impl Devnet {
             program,
             dir,
             until_finalized: self.until_finalized.map(Epoch),
-            until_epoch: self.until_epoch.map(Epoch),
-            load: self.load(),
+            until_epoch: self.load.until_epoch.map(Epoch),
+            load: self.load.plan(),
             subscribe_all_subnets: self.subscribe_all_subnets,
             drills: self.kill_drill.map(|count| DrillPlan { count, seed: self.seed }),
             data_drill: None,
