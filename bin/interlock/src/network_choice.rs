@@ -11,10 +11,10 @@ use types::{ForkName, Settings, Spec};
 pub struct NetworkChoice {
     /// Preset: mainnet, minimal, or the path of a preset file (YAML).
     #[arg(long, default_value = "mainnet")]
-    preset: String,
+    pub preset: String,
     /// The network's config.yaml; by default the built-in configuration of the preset.
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
 }
 
 impl NetworkChoice {

@@ -35,6 +35,7 @@ fn check<T: Ssz>(object: &T, expected: &Proof, ctx: Ctx) -> super::Result {
     let branch: Vec<Root> = expected.branch.iter().map(|node| node.parse()).collect::<Result<_, _>>()?;
     let found = object.compute_merkle_proof(index, ctx).context("no node there")?;
     ensure!(found == MerkleProof { leaf, branch: branch.clone() }, "found {found:?}");
+    super::inspected::check_proof(&T::schema_of(ctx), &object.to_ssz(ctx), index, leaf, &branch)?;
     let root = object.hash_tree_root(ctx);
     ensure!(is_valid_merkle_proof(&leaf, &branch, index, &root), "the proof is not accepted");
     ensure!(!is_valid_merkle_proof(&leaf, &branch, 2 * index, &root), "accepted at a lower place");

@@ -2,6 +2,7 @@
 
 mod bls;
 mod fork_choice;
+mod inspected;
 mod kzg;
 mod light_client;
 mod merkle_proof;

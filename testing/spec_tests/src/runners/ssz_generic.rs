@@ -9,7 +9,7 @@ use serde_json::Value;
 use ssz::{Bits, BoundRef, Ctx, Shape, Ssz, Uint256};
 
 use super::ssz_generic_types::*;
-use super::written;
+use super::{inspected, written};
 use crate::case::Case;
 
 #[derive(Deserialize)]
@@ -82,7 +82,9 @@ impl Expected<'_> {
             return Ok(());
         }
         let decoded = T::decode(self.bytes, shape, ctx);
+        let schema = T::schema(shape, ctx);
         let Some(Valid { root, written }) = &self.valid else {
+            inspected::refuse(&schema, self.bytes)?;
             return decoded.map_or(Ok(()), |value| Err(anyhow!("invalid bytes were taken as {value:?}")));
         };
         let value = decoded.context("valid bytes were refused")?;
@@ -97,6 +99,7 @@ impl Expected<'_> {
         let json: Value = serde_json::from_str(&json)?;
         let again = T::read_json(&json, shape, ctx).context("JSON")?;
         ensure!(again == value, "another value after JSON");
+        inspected::check(&schema, self.bytes, root, &json)?;
         written::check(&json, written)
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use ssz::{Ctx, Ssz, SszExt};
 
-use super::written;
+use super::{inspected, written};
 use crate::case::Case;
 
 #[derive(Deserialize)]
@@ -37,5 +37,6 @@ fn check<T: Ssz>(bytes: &[u8], root: &str, ctx: Ctx) -> anyhow::Result<Value> {
     let json = value.to_json(ctx);
     let again = T::from_json(&json, ctx).map_err(|error| anyhow!("JSON: {error}"))?;
     ensure!(again == value, "another value after JSON");
+    inspected::check(&T::schema_of(ctx), bytes, root, &json)?;
     Ok(json)
 }
