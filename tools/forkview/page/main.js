@@ -106,6 +106,12 @@ setInterval(() => {
   dirty = true;
 }, 100);
 
+// `NAME@URL` or a URL alone.
+function named(text) {
+  const [, name, url] = text.match(/^(?:([^@/]+)@)?(.*)$/);
+  return { id: name ?? url, name: name ?? new URL(url, location).host, url };
+}
+
 function addNode(entry) {
   const node = new LiveNode(entry, push);
   nodes.push(node);
@@ -215,8 +221,7 @@ at('live').onclick = () => setLive(true);
 at('time').oninput = event => seek(Number(event.target.value));
 at('add').onsubmit = event => {
   event.preventDefault();
-  const url = at('url').value;
-  addNode({ id: url, name: new URL(url).host, url });
+  addNode(named(at('url').value));
   at('url').value = '';
 };
 at('trace').onchange = async event => {
@@ -239,7 +244,7 @@ if (trace) {
   fetch(trace).then(answer => answer.ok ? answer.text() : Promise.reject(new Error(`${trace}: ${answer.status}`)))
     .then(text => play(readTrace(text))).catch(fault);
 } else {
-  const given = query.getAll('node').map(url => ({ id: url, name: new URL(url, location).host, url }));
+  const given = query.getAll('node').map(named);
   const listed = given.length ? Promise.resolve(given) : fetch('nodes.json').then(answer => answer.json()).then(answer => answer.nodes);
   listed.then(list => list.forEach(addNode)).catch(fault);
 }

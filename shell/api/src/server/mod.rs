@@ -10,6 +10,7 @@ mod duties;
 mod events;
 mod headers;
 mod node;
+mod pages;
 mod parse;
 mod pool;
 mod production;
@@ -115,6 +116,11 @@ fn routes() -> Router<Shared> {
         .route("/eth/v1/debug/beacon/data_column_sidecars/{block_id}", get(data::data_column_sidecars))
         .route("/eth/v1/debug/fork_choice", get(debug::fork_choice))
         .route("/eth/v1/events", get(events::events))
+        .route("/", get(pages::to_page))
+        .route("/forkview", get(pages::to_page))
+        .route("/forkview/", get(pages::page))
+        .route("/forkview/nodes.json", get(pages::nodes))
+        .route("/forkview/{name}", get(pages::file))
         .fallback(no_route)
 }
 
