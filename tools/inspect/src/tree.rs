@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ssz::{Bound, Root, Schema, hash_concat, merkleize, merkleize_progressive, zero_hash};
+use ssz::{Bound, Node, Root, Schema, hash_concat, merkleize, merkleize_progressive, zero_hash};
 
 use crate::path::{Path, Step};
 use crate::value::{Leaf, Value, fixed_len};
@@ -108,10 +108,10 @@ impl<'a> Tree<'a> {
 
 /// The root of a value, hashed without keeping anything.
 pub(crate) fn root_of(value: &Value<'_>) -> Root {
-    let chunks = chunks(value);
+    let mut chunks: Vec<Node> = chunks(value).into_iter().map(|chunk| chunk.0).collect();
     let data = match chunk_limit(value.schema()) {
-        Some(limit) => merkleize(chunks, limit),
-        None => merkleize_progressive(&chunks),
+        Some(limit) => merkleize(&mut chunks, limit),
+        None => merkleize_progressive(&mut chunks),
     };
     match mixed_in(value) {
         Some(mixed_in) => hash_concat(&data, &mixed_in),
