@@ -101,6 +101,6 @@ fn sets(keys: &Keys, signers: &[Vec<usize>], messages: usize) -> (Vec<OwnSet>, V
 }
 
 /// A key as blst has it.
-pub fn plain_key(key: &crypto::PublicKey) -> blst::min_pk::PublicKey {
+pub fn plain_key(key: &PublicKey) -> blst::min_pk::PublicKey {
     blst::min_pk::PublicKey::from_bytes(&key.compress()).expect("a key of ours is one of blst's")
 }
