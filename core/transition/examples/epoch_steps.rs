@@ -38,42 +38,9 @@ fn build(fork: ForkName, count: u64, kind: &str) -> BeaconState {
     let epoch = Epoch(300);
     state.slot = (epoch + 1).start_slot(spec) - 1;
     let mut seed = 7;
-    let electra = fork >= ForkName::Electra;
-    let mut validators = Vec::new();
-    let mut balances = Vec::new();
-    for index in 0..count {
-        let mut pubkey = BlsPubkey::ZERO;
-        for place in 0..6 {
-            pubkey.0[place * 8..place * 8 + 8].copy_from_slice(&random(&mut seed).to_le_bytes());
-        }
-        let mut wc = Root::from([7; 32]);
-        wc.0[0] = 1 + u8::from(electra && index % 16 == 0);
-        let effective = if electra && index % 16 == 0 { 32 + random(&mut seed) % 2016 } else { 32 };
-        let mut v = Validator {
-            pubkey,
-            withdrawal_credentials: wc,
-            effective_balance: Gwei(effective * 1_000_000_000),
-            exit_epoch: FAR_FUTURE_EPOCH,
-            withdrawable_epoch: FAR_FUTURE_EPOCH,
-            ..Validator::default()
-        };
-        if kind == "exits" && index % 4 == 0 {
-            v.effective_balance = Gwei(16_000_000_000);
-        }
-        balances.push(Gwei(v.effective_balance.0 + random(&mut seed) % 100_000_000));
-        validators.push(v);
-    }
-    state.validators = validators.into();
-    state.balances = balances.into();
+    fill_registry(&mut state, count, kind, &mut seed);
     if fork >= ForkName::Altair {
-        let mut flags = |half: bool| -> Vec<u8> {
-            (0..count).map(|_| if half && random(&mut seed) % 2 == 0 { 0 } else { 7 }).collect()
-        };
-        state.previous_epoch_participation = flags(kind == "half" || kind == "leak").into();
-        state.current_epoch_participation = flags(kind == "half" || kind == "leak").into();
-        let scores: Vec<u64> =
-            (0..count).map(|_| if kind == "leak" { random(&mut seed) % 1000 } else { 0 }).collect();
-        state.inactivity_scores = scores.into();
+        fill_participation(&mut state, count, kind, &mut seed);
     }
     let recent = if kind == "leak" { 50 } else { 298 };
     for slot in 0..spec.preset.slots_per_historical_root as usize {
@@ -84,63 +51,111 @@ fn build(fork: ForkName, count: u64, kind: &str) -> BeaconState {
     state.current_justified_checkpoint.epoch = Epoch(recent + 1);
     state.context = StateContext::at(spec, fork, state.slot);
     if fork >= ForkName::Electra {
-        state.earliest_exit_epoch = Epoch(300);
-        for n in 0..1000u64 {
-            let v = &state.validators[(n * 37 % count) as usize];
-            let (pubkey, wc) = (v.pubkey, v.withdrawal_credentials);
-            let deposit = PendingDeposit {
-                pubkey,
-                withdrawal_credentials: wc,
-                amount: Gwei(1_000_000_000),
-                slot: Slot(1000),
-                ..PendingDeposit::default()
-            };
-            state.pending_deposits.push(deposit);
-        }
-        for n in 0..64u64 {
-            let (a, b) = (n * 101 % count, n * 103 % count);
-            state.validators[a as usize].exit_epoch = Epoch(200);
-            state.validators[a as usize].withdrawable_epoch = Epoch(290);
-            state.pending_consolidations.push(PendingConsolidation {
-                source_index: ValidatorIndex(a),
-                target_index: ValidatorIndex(b),
-            });
-        }
+        fill_queues(&mut state, count);
     }
     if fork >= ForkName::Fulu {
         state.proposer_lookahead = vec![ValidatorIndex(1); 64].into();
     }
     if fork == ForkName::Phase0 {
-        for (epoch, current) in [(epoch - 1, false), (epoch, true)] {
-            let per_slot = get_committee_count_per_slot(&state, epoch);
-            for slot in epoch.start_slot(spec).0..(epoch + 1).start_slot(spec).0 - u64::from(current) {
-                for n in 0..128u64 {
-                    let index = CommitteeIndex(n % per_slot);
-                    let size = get_beacon_committee(&state, Slot(slot), index).unwrap().len();
-                    let data = AttestationData {
-                        slot: Slot(slot),
-                        index,
-                        beacon_block_root: state.block_roots[(slot % 8192) as usize],
-                        source: Checkpoint::default(),
-                        target: Checkpoint { epoch, root: get_block_root(&state, epoch).unwrap() },
-                    };
-                    let vote = PendingAttestation {
-                        aggregation_bits: (0..size).map(|_| random(&mut seed) % 100 < 95).collect(),
-                        data,
-                        inclusion_delay: Slot(1 + n / per_slot),
-                        proposer_index: ValidatorIndex(random(&mut seed) % count),
-                    };
-                    let list = if current {
-                        &mut state.current_epoch_attestations
-                    } else {
-                        &mut state.previous_epoch_attestations
-                    };
-                    list.push(vote);
-                }
+        fill_votes(&mut state, epoch - 1, &mut seed);
+        fill_votes(&mut state, epoch, &mut seed);
+    }
+    state
+}
+
+fn fill_registry(state: &mut BeaconState, count: u64, kind: &str, seed: &mut u64) {
+    let electra = state.fork_name() >= ForkName::Electra;
+    let (mut validators, mut balances) = (Vec::new(), Vec::new());
+    for index in 0..count {
+        let mut pubkey = BlsPubkey::ZERO;
+        for place in 0..6 {
+            pubkey.0[place * 8..place * 8 + 8].copy_from_slice(&random(seed).to_le_bytes());
+        }
+        let compounds = electra && index % 16 == 0;
+        let mut withdrawal_credentials = Root::from([7; 32]);
+        withdrawal_credentials.0[0] = 1 + u8::from(compounds);
+        let effective = if compounds { 32 + random(seed) % 2016 } else { 32 };
+        let ejected = kind == "exits" && index % 4 == 0;
+        let effective_balance = Gwei(if ejected { 16 } else { effective } * 1_000_000_000);
+        balances.push(Gwei(effective_balance.0 + random(seed) % 100_000_000));
+        validators.push(Validator {
+            pubkey,
+            withdrawal_credentials,
+            effective_balance,
+            exit_epoch: FAR_FUTURE_EPOCH,
+            withdrawable_epoch: FAR_FUTURE_EPOCH,
+            ..Validator::default()
+        });
+    }
+    state.validators = validators.into();
+    state.balances = balances.into();
+}
+
+fn fill_participation(state: &mut BeaconState, count: u64, kind: &str, seed: &mut u64) {
+    let half = kind == "half" || kind == "leak";
+    let mut flags = || -> Vec<u8> {
+        (0..count).map(|_| if half && random(seed).is_multiple_of(2) { 0 } else { 7 }).collect()
+    };
+    state.previous_epoch_participation = flags().into();
+    state.current_epoch_participation = flags().into();
+    let mut score = |_| if kind == "leak" { random(seed) % 1000 } else { 0 };
+    state.inactivity_scores = (0..count).map(&mut score).collect();
+}
+
+/// What waits since Electra: deposits and consolidations.
+fn fill_queues(state: &mut BeaconState, count: u64) {
+    state.earliest_exit_epoch = Epoch(300);
+    for n in 0..1000u64 {
+        let validator = &state.validators[(n * 37 % count) as usize];
+        let deposit = PendingDeposit {
+            pubkey: validator.pubkey,
+            withdrawal_credentials: validator.withdrawal_credentials,
+            amount: Gwei(1_000_000_000),
+            slot: Slot(1000),
+            ..PendingDeposit::default()
+        };
+        state.pending_deposits.push(deposit);
+    }
+    for n in 0..64u64 {
+        let (source, target) = (n * 101 % count, n * 103 % count);
+        state.validators[source as usize].exit_epoch = Epoch(200);
+        state.validators[source as usize].withdrawable_epoch = Epoch(290);
+        state.pending_consolidations.push(PendingConsolidation {
+            source_index: ValidatorIndex(source),
+            target_index: ValidatorIndex(target),
+        });
+    }
+}
+
+/// The attestations of an epoch in phase 0: 128 a slot.
+fn fill_votes(state: &mut BeaconState, epoch: Epoch, seed: &mut u64) {
+    let spec = state.spec();
+    let current = epoch == state.slot.epoch(spec);
+    let (per_slot, count) = (get_committee_count_per_slot(state, epoch), state.validators.len() as u64);
+    for slot in epoch.start_slot(spec).0..(epoch + 1).start_slot(spec).0 - u64::from(current) {
+        for n in 0..128u64 {
+            let index = CommitteeIndex(n % per_slot);
+            let size = get_beacon_committee(state, Slot(slot), index).unwrap().len();
+            let data = AttestationData {
+                slot: Slot(slot),
+                index,
+                beacon_block_root: state.block_roots[(slot % 8192) as usize],
+                source: Checkpoint::default(),
+                target: Checkpoint { epoch, root: get_block_root(state, epoch).unwrap() },
+            };
+            let vote = PendingAttestation {
+                aggregation_bits: (0..size).map(|_| random(seed) % 100 < 95).collect(),
+                data,
+                inclusion_delay: Slot(1 + n / per_slot),
+                proposer_index: ValidatorIndex(random(seed) % count),
+            };
+            if current {
+                state.current_epoch_attestations.push(vote);
+            } else {
+                state.previous_epoch_attestations.push(vote);
             }
         }
     }
-    state
 }
 
 struct Steps(Vec<(&'static str, Vec<f64>)>);

@@ -15,7 +15,7 @@ pub struct Proof {
     pub root: Root,
     /// Places and nodes that are proven.
     pub leaves: Vec<(u128, Root)>,
-    /// The nodes at [`helper_indices`](https://github.com/ethereum/consensus-specs/blob/master/ssz/merkle-proofs.md#merkle-multiproofs),
+    /// The nodes at [`get_helper_indices`](https://github.com/ethereum/consensus-specs/blob/master/ssz/merkle-proofs.md#merkle-multiproofs),
     /// highest index first; for one leaf its siblings from the bottom up.
     pub proof: Vec<Root>,
 }
@@ -55,12 +55,12 @@ pub enum ProofError {
 
 /// The proof of the nodes at these places.
 pub fn prove(tree: &mut Tree<'_>, indices: &[u128]) -> Result<Proof, ProofError> {
-    let helpers = helper_indices(indices)?;
+    let beside = indices_beside(indices)?;
     let mut node = |index: u128| tree.node(index).ok_or(ProofError::NoNode(index));
     Ok(Proof {
         root: node(1)?,
         leaves: indices.iter().map(|index| Ok((*index, node(*index)?))).collect::<Result<_, _>>()?,
-        proof: helpers.into_iter().map(node).collect::<Result<_, _>>()?,
+        proof: beside.into_iter().map(node).collect::<Result<_, _>>()?,
     })
 }
 
@@ -68,12 +68,12 @@ pub fn prove(tree: &mut Tree<'_>, indices: &[u128]) -> Result<Proof, ProofError>
 /// ([`calculate_multi_merkle_root`](https://github.com/ethereum/consensus-specs/blob/master/ssz/merkle-proofs.md#merkle-multiproofs)).
 pub fn verify(proof: &Proof) -> Result<(), ProofError> {
     let indices: Vec<u128> = proof.leaves.iter().map(|(index, _)| *index).collect();
-    let helpers = helper_indices(&indices)?;
-    if helpers.len() != proof.proof.len() {
-        return Err(ProofError::Length { expected: helpers.len(), found: proof.proof.len() });
+    let beside = indices_beside(&indices)?;
+    if beside.len() != proof.proof.len() {
+        return Err(ProofError::Length { expected: beside.len(), found: proof.proof.len() });
     }
     let mut nodes: BTreeMap<u128, Root> = proof.leaves.iter().copied().collect();
-    nodes.extend(helpers.into_iter().zip(proof.proof.iter().copied()));
+    nodes.extend(beside.into_iter().zip(proof.proof.iter().copied()));
     // Indices grow downwards, so the highest one is always among the deepest that are left.
     while let Some((index, node)) = nodes.pop_last() {
         if index == 1 {
@@ -87,8 +87,8 @@ pub fn verify(proof: &Proof) -> Result<(), ProofError> {
     Err(ProofError::Empty)
 }
 
-/// `get_helper_indices`: the siblings along all ways to the root, but those that lie on such a way themselves.
-fn helper_indices(indices: &[u128]) -> Result<Vec<u128>, ProofError> {
+/// What the specification calls `get_helper_indices`: the siblings along all ways to the root, but those that lie on such a way themselves.
+fn indices_beside(indices: &[u128]) -> Result<Vec<u128>, ProofError> {
     if indices.is_empty() || indices.contains(&0) {
         return Err(ProofError::Empty);
     }
@@ -111,8 +111,8 @@ fn helper_indices(indices: &[u128]) -> Result<Vec<u128>, ProofError> {
     }
     let on_a_way = |index: &u128| ways.contains(index) || leaves.contains(index);
     let siblings = leaves.iter().chain(&ways).filter(|index| **index > 1).map(|index| index ^ 1);
-    let helpers: BTreeSet<u128> = siblings.filter(|sibling| !on_a_way(sibling)).collect();
-    Ok(helpers.into_iter().rev().collect())
+    let beside: BTreeSet<u128> = siblings.filter(|sibling| !on_a_way(sibling)).collect();
+    Ok(beside.into_iter().rev().collect())
 }
 
 impl Proof {

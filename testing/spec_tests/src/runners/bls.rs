@@ -4,7 +4,6 @@
 //! Whatever can be said as a [`SignatureSet`] is also asked that way: alone, and in a batch with a set that is valid.
 //! Blocks and gossip are verified so, and both ways must agree.
 
-
 use anyhow::{anyhow, bail, ensure};
 use blst::min_pk;
 use crypto::{PublicKey, SecretKey, Signature, SignatureSet};

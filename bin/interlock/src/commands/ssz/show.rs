@@ -116,28 +116,31 @@ impl Tree {
         let subject = self.one.open()?;
         let whole = subject.value()?;
         let from = part(whole, &self.at)?;
-        let mut tree = inspect::Tree::new(whole);
+        let mut rows = Rows { whole, tree: inspect::Tree::new(whole), elements: self.elements };
         to_stdout(|out| {
-            writeln!(
-                out,
-                "{:>20}  {:>12}  {:>12}  root                                                                path: type",
-                "gindex", "byte", "bytes"
-            )?;
-            self.print(whole, from, &self.at, &mut tree, self.depth, out)
+            writeln!(out, "{:>20}  {:>12}  {:>12}  {:66}  path: type", "gindex", "byte", "bytes", "root")?;
+            rows.print(from, &self.at, self.depth, out)
         })
     }
+}
 
+/// What the rows of a tree are printed from.
+struct Rows<'a> {
+    whole: Value<'a>,
+    tree: inspect::Tree<'a>,
+    elements: usize,
+}
+
+impl Rows<'_> {
     fn print(
-        &self,
-        whole: Value<'_>,
+        &mut self,
         value: Value<'_>,
         path: &Path,
-        tree: &mut inspect::Tree<'_>,
         depth: usize,
         out: &mut dyn Write,
     ) -> std::io::Result<()> {
-        let index = inspect::generalized_index(whole.schema(), path);
-        let root = index.and_then(|index| tree.node(index)).unwrap_or_default();
+        let index = inspect::generalized_index(self.whole.schema(), path);
+        let root = index.and_then(|index| self.tree.node(index)).unwrap_or_default();
         let index = index.map_or_else(|| "-".to_owned(), |index| index.to_string());
         let (offset, length) = (value.offset(), value.bytes().len());
         let name = inspect::type_name(value.schema());
@@ -148,7 +151,7 @@ impl Tree {
         let cut = !matches!(value.schema(), ssz::Schema::Container { .. });
         let shown = if cut { self.elements.min(value.count()) } else { value.count() };
         for (step, part) in value.parts().take(shown) {
-            self.print(whole, part, &path.then(step), tree, depth - 1, out)?;
+            self.print(part, &path.then(step), depth - 1, out)?;
         }
         if shown < value.count() {
             writeln!(out, "{:>20}  … {} more", "", value.count() - shown)?;
