@@ -85,9 +85,9 @@ pub struct Part(PartKind);
 
 #[derive(Debug)]
 enum PartKind {
-    Signatures(SignaturePart),
+    Signatures(Box<SignaturePart>),
     /// The product of the Miller loops; none where keys times factors add up to infinity.
-    Pairings(Option<blst_fp12>),
+    Pairings(Option<Box<blst_fp12>>),
 }
 
 /// Signatures of consecutive sets.
@@ -134,8 +134,8 @@ impl Batch {
     /// Does the piece number `piece`, which is below [`Batch::pieces`]: some milliseconds.
     pub fn run(&self, piece: usize) -> Part {
         Part(match piece.checked_sub(self.signature_pieces()) {
-            None => PartKind::Signatures(self.signatures(piece)),
-            Some(number) => PartKind::Pairings(self.pairings(number, &|_| true)),
+            None => PartKind::Signatures(Box::new(self.signatures(piece))),
+            Some(number) => PartKind::Pairings(self.pairings(number, &|_| true).map(Box::new)),
         })
     }
 
@@ -149,8 +149,8 @@ impl Batch {
         let (mut signatures, mut pairings) = (Vec::new(), Vec::new());
         for part in parts {
             match part.0 {
-                PartKind::Signatures(part) => signatures.push(part),
-                PartKind::Pairings(product) => pairings.push(product),
+                PartKind::Signatures(part) => signatures.push(*part),
+                PartKind::Pairings(product) => pairings.push(product.map(|product| *product)),
             }
         }
         let points: Vec<_> = signatures.iter().flat_map(|part| &part.points).copied().collect();

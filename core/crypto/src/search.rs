@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn one_bad_one_of_many_takes_two_questions_for_each_halving() {
         for bad in [0, 500, 1023] {
-            let asked = std::cell::Cell::new(0);
+            let asked = Cell::new(0);
             let items: Vec<usize> = (0..1024).collect();
             let found = bad_ones(&items, &|items| {
                 asked.set(asked.get() + 1);

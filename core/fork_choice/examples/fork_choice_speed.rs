@@ -33,11 +33,14 @@ fn time<T>(work: impl FnOnce() -> T) -> (f64, T) {
     ((cpu_ns() - before) as f64 / 1e6, result)
 }
 
+/// Moves votes, and gives what moved.
+type Round = fn(&mut Workload) -> Vec<CommitteeVote>;
+
 fn measure(shape: Shape, blocks: usize) {
     let (built, mut ours) = time(|| Workload::new(shape, blocks, VALIDATORS));
     let mut plain = ours.proto_array();
     println!("\n{shape:?} of {blocks} blocks (all made and imported in {built:.1})");
-    let rounds: [(&str, fn(&mut Workload) -> Vec<CommitteeVote>); 3] = [
+    let rounds: [(&str, Round); 3] = [
         ("all moved, in order", Workload::round_in_order),
         ("all moved, committees", |ours| ours.round(VALIDATORS as usize)),
         ("32k moved, committees", |ours| ours.round(32 << 10)),

@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p transition --example epoch_steps -- [deneb|fulu|phase0|…] [validators] [full|half|leak|exits]`
 #![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::disallowed_methods, reason = "the core reads no file, a measurement of it does")]
 
 use std::hint::black_box;
 

@@ -224,7 +224,7 @@ impl Discovery {
     }
 
     fn start_query(&mut self) {
-        let is_search = !self.searches.is_empty() && !(self.hungry && self.searched);
+        let is_search = !(self.searches.is_empty() || self.hungry && self.searched);
         if !is_search && !self.hungry {
             self.next_query = Instant::now() + Duration::from_secs(1);
             return;

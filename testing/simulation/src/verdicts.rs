@@ -38,7 +38,7 @@ impl Verdicts {
         }
         let keys: Vec<[u8; 32]> = sets.iter().map(key).collect();
         let unknown: Vec<usize> = (0..sets.len()).filter(|at| !self.known.contains_key(&keys[*at])).collect();
-        let batch: Vec<SignatureSet> = unknown.iter().map(|at| sets[*at].clone()).collect();
+        let batch: Vec<SignatureSet> = unknown.iter().map(|at| sets[*at]).collect();
         let invalid = find_invalid(&batch, seed);
         for (place, at) in unknown.iter().enumerate() {
             self.known.insert(keys[*at], invalid.binary_search(&place).is_err());
