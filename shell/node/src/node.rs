@@ -53,6 +53,8 @@ const REPAIR_LOG_EVERY: Duration = Duration::from_secs(5);
 const GENESIS_BLOCK: &str = "genesis_block";
 /// How long an orderly stop may take before it is no longer waited for.
 const STOP_TIME: Duration = Duration::from_secs(20);
+/// How often a stop looks whether the database is free.
+const RELEASE_EVERY: Duration = Duration::from_millis(5);
 
 /// Starts beacon nodes.
 pub struct BeaconNode;
@@ -66,6 +68,7 @@ pub struct RunningNode {
     ended: watch::Receiver<Option<Result<(), String>>>,
     stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    database: Arc<Database>,
 }
 
 /// What comes from the network, what goes to it, and what sync brings of old blocks.
@@ -218,7 +221,17 @@ impl Parts {
             enr = network.initial_enr().to_base64(),
             "beacon node started"
         );
-        Ok(RunningNode { http, network, mailbox: self.mailbox, core: Some(core), ended, stop, tasks })
+        let database = self.loads.database.clone();
+        Ok(RunningNode {
+            http,
+            network,
+            mailbox: self.mailbox,
+            core: Some(core),
+            ended,
+            stop,
+            tasks,
+            database,
+        })
     }
 
     /// What looks after the engines, and reads deposits from them. Both end by themselves.
@@ -383,11 +396,26 @@ impl RunningNode {
                     // It has said its last word, so this does not wait.
                     let _ = tokio::task::spawn_blocking(move || core.join()).await;
                 }
+                release(self.database).await;
                 outcome.map_err(NodeError::Broken)
             }
             Err(_) => Err(NodeError::Broken(format!("the stop took longer than {} s", STOP_TIME.as_secs()))),
         }
     }
+}
+
+/// Waits until nobody else holds the database, and closes it, so that whoever starts a node on it next finds it free:
+/// tasks that were aborted, the bridge's thread and connections of the API end on their own time.
+async fn release(database: Arc<Database>) {
+    let deadline = Instant::now() + STOP_TIME;
+    while Arc::strong_count(&database) > 1 {
+        if Instant::now() > deadline {
+            tracing::warn!("the database is still being read after the stop");
+            return;
+        }
+        tokio::time::sleep(RELEASE_EVERY).await;
+    }
+    let _ = tokio::task::spawn_blocking(move || drop(database)).await;
 }
 
 /// Opens the database of the network, which the process then holds alone.

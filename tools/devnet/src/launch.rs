@@ -66,6 +66,14 @@ pub struct Devnet {
 }
 
 impl Devnet {
+    /// The address of the page that shows the block trees of all nodes, ours and foreign; the first node serves it.
+    pub fn fork_view(&self) -> String {
+        let member = |member: &Member| format!("node={}@{}", member.name, member.probe.client().url());
+        let nodes: Vec<String> = self.members.iter().map(member).collect();
+        let server = self.members.first().map_or("", |first| first.probe.client().url());
+        format!("{server}/forkview/?{}", nodes.join("&"))
+    }
+
     /// Starts bootnode, beacon nodes, validator clients and foreign clients, and waits until all beacon nodes answer.
     /// Where anything fails, everything is stopped again.
     pub async fn start(mut plan: DevnetPlan, foreign: &[Box<dyn Foreign>]) -> anyhow::Result<Self> {
@@ -184,7 +192,9 @@ impl Devnet {
             .option("--tcp-port", ports.tcp)
             .option("--udp-port", ports.udp)
             .option("--listen-address", "127.0.0.1")
-            .option("--enr-address", "127.0.0.1");
+            .option("--enr-address", "127.0.0.1")
+            // The fork view of one node asks all others.
+            .arg("--http-allow-any-origin");
         let process = match self.plan.is_scheduled(ForkName::Bellatrix) {
             // Each node has an engine of its own, which learns of blocks from it alone.
             true => process.option("--execution", "mock").option("--mock-blobs", self.plan.blobs),
