@@ -192,22 +192,10 @@ impl Parts {
                 tracing::error!(%error, "the Beacon API has ended");
             }
         };
-        let every_slot = EverySlot {
-            spec: self.spec,
-            schedule: self.schedule(),
-            genesis: self.genesis,
-            published: self.published.clone(),
-            peers: self.peers.clone(),
-            outbox: self.outbox.clone(),
-            subnets: self.subnets.clone(),
-            custody: self.custody.clone(),
-            mailbox: self.mailbox.clone(),
-            engines: self.engines.clone(),
-        };
         let mut tasks = vec![
             tokio::spawn(outbox::run(self.spec, self.genesis, network.clone(), commands)),
             tokio::spawn(serve),
-            tokio::spawn(every_slot.run()),
+            tokio::spawn(self.every_slot().run()),
             tokio::spawn(self.backfill(to_store).run()),
             tokio::spawn(calls.run()),
         ];
@@ -252,6 +240,21 @@ impl Parts {
             stop: stop.clone(),
         };
         vec![tokio::spawn(async move { engines.watch(stop).await }), tokio::spawn(eth1.run())]
+    }
+
+    fn every_slot(&self) -> EverySlot {
+        EverySlot {
+            spec: self.spec,
+            schedule: self.schedule(),
+            genesis: self.genesis,
+            published: self.published.clone(),
+            peers: self.peers.clone(),
+            outbox: self.outbox.clone(),
+            subnets: self.subnets.clone(),
+            custody: self.custody.clone(),
+            mailbox: self.mailbox.clone(),
+            engines: self.engines.clone(),
+        }
     }
 
     fn backfill(&self, came: mpsc::Receiver<Backfilled>) -> Backfill {
