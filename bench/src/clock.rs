@@ -23,6 +23,18 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// More than anything, of no runs.
+    pub const ENDLESS: Self = Self { cpu_ns: f64::INFINITY, wall_ns: f64::INFINITY, runs: 0 };
+
+    /// The lesser of either, of the runs of both.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            cpu_ns: self.cpu_ns.min(other.cpu_ns),
+            wall_ns: self.wall_ns.min(other.wall_ns),
+            runs: self.runs + other.runs,
+        }
+    }
+
     /// The cost of one of `count` equal parts.
     pub fn each(self, count: usize) -> Self {
         Self { cpu_ns: self.cpu_ns / count as f64, wall_ns: self.wall_ns / count as f64, ..self }
@@ -50,15 +62,27 @@ pub fn least<S, T>(
     mut prepare: impl FnMut() -> S,
     mut work: impl FnMut(&mut S) -> T,
 ) -> Cost {
+    least_of_both(budget, || one(&mut prepare, &mut work), || Cost::ENDLESS).0
+}
+
+/// The cost of one run of `work` on what `prepare` makes, as [`least`] measures it.
+pub fn one<S, T>(mut prepare: impl FnMut() -> S, mut work: impl FnMut(&mut S) -> T) -> Cost {
+    let mut subject = prepare();
+    let (result, cost) = once(|| work(&mut subject));
+    drop((result, subject));
+    cost
+}
+
+/// The least costs of two ways to do something, which take turns, so that what else the machine does meets both alike.
+pub fn least_of_both(
+    budget: Duration,
+    mut ours: impl FnMut() -> Cost,
+    mut other: impl FnMut() -> Cost,
+) -> (Cost, Cost) {
     let begun = Instant::now();
-    let mut least = Cost { cpu_ns: f64::INFINITY, wall_ns: f64::INFINITY, runs: 0 };
-    while least.runs < *RUNS.start() || least.runs < *RUNS.end() && begun.elapsed() < budget {
-        let mut subject = prepare();
-        let (result, cost) = once(|| work(&mut subject));
-        least.wall_ns = least.wall_ns.min(cost.wall_ns);
-        least.cpu_ns = least.cpu_ns.min(cost.cpu_ns);
-        least.runs += 1;
-        drop((result, subject));
+    let mut least = (Cost::ENDLESS, Cost::ENDLESS);
+    while least.0.runs < *RUNS.start() || least.0.runs < *RUNS.end() && begun.elapsed() < budget {
+        least = (least.0.or(ours()), least.1.or(other()));
     }
     least
 }

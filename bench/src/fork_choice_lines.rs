@@ -19,7 +19,12 @@ pub fn measure(
     validators: u32,
     budget: Duration,
 ) -> anyhow::Result<()> {
-    let moves = [("votes-all", validators as usize), ("votes-32k", 32 << 10), ("votes-none", 0)];
+    let moves = [
+        ("votes-in-order", Moved::InOrder),
+        ("votes-all", Moved::Strewn(validators as usize)),
+        ("votes-32k", Moved::Strewn(32 << 10)),
+        ("votes-none", Moved::Strewn(0)),
+    ];
     if !report.wants_any(&moves.map(|(name, _)| name)) {
         return Ok(());
     }
@@ -28,23 +33,33 @@ pub fn measure(
         ours.set_balances(BALANCE);
         let mut pair = Pair { plain: ours.proto_array(), ours, balances: vec![BALANCE; validators as usize] };
         // The first votes are new; what is measured are votes that move.
-        pair.round(validators as usize)?;
+        pair.round(Moved::InOrder)?;
         // The usual million is not said.
         let subject = match validators {
             1_048_576 => format!("{blocks} blocks"),
             few => format!("{blocks} blocks, {few}"),
         };
         for (name, moved) in moves {
-            if report.wants(name) && moved <= validators as usize {
+            if report.wants(name) {
                 let (ours, plain) = pair.least(moved, budget)?;
                 let line = Line::time(name, &subject, ours).against("proto-array", plain);
                 // Of each vote four numbers are read and two written.
-                let copying = 48.0 * moved as f64 * report.machine.speed.copy_ns;
-                report.add(if moved > 0 { line.limited_by("to copy 48 B each", copying) } else { line });
+                let count = if let Moved::Strewn(count) = moved { count } else { validators as usize };
+                let copying = 48.0 * count as f64 * report.machine.speed.copy_ns;
+                report.add(if count > 0 { line.limited_by("to copy 48 B each", copying) } else { line });
             }
         }
     }
     Ok(())
+}
+
+/// Whose votes move.
+#[derive(Clone, Copy)]
+enum Moved {
+    /// All, the members of a committee being neighbours.
+    InOrder,
+    /// So many, the members of a committee drawn from everywhere, as they are.
+    Strewn(usize),
 }
 
 struct Pair {
@@ -55,8 +70,12 @@ struct Pair {
 
 impl Pair {
     /// Moves votes, or none, and asks both for the head, which must be the same.
-    fn round(&mut self, moved: usize) -> anyhow::Result<(Cost, Cost)> {
-        let votes = if moved > 0 { self.ours.round(moved) } else { Vec::new() };
+    fn round(&mut self, moved: Moved) -> anyhow::Result<(Cost, Cost)> {
+        let votes = match moved {
+            Moved::InOrder => self.ours.round_in_order(),
+            Moved::Strewn(0) => Vec::new(),
+            Moved::Strewn(count) => self.ours.round(count),
+        };
         let ours = &mut self.ours;
         let mut head = Root::ZERO;
         let mine = once(|| {
@@ -75,12 +94,12 @@ impl Pair {
         Ok((mine?, theirs?))
     }
 
-    fn least(&mut self, moved: usize, budget: Duration) -> anyhow::Result<(Cost, Cost)> {
+    fn least(&mut self, moved: Moved, budget: Duration) -> anyhow::Result<(Cost, Cost)> {
         let begun = std::time::Instant::now();
         let mut least = self.round(moved)?;
         while least.0.runs < 3 || least.0.runs < 15 && begun.elapsed() < budget {
             let (ours, plain) = self.round(moved)?;
-            least = (lesser(least.0, ours), lesser(least.1, plain));
+            least = (least.0.or(ours), least.1.or(plain));
         }
         Ok(least)
     }
@@ -99,8 +118,4 @@ fn once<E: Into<anyhow::Error>>(work: impl FnOnce() -> Result<(), E>) -> anyhow:
     let (result, cost) = crate::clock::once(work);
     result.map_err(Into::into)?;
     Ok(cost)
-}
-
-fn lesser(a: Cost, b: Cost) -> Cost {
-    Cost { cpu_ns: a.cpu_ns.min(b.cpu_ns), wall_ns: a.wall_ns.min(b.wall_ns), runs: a.runs + b.runs }
 }

@@ -50,9 +50,9 @@ impl Goal {
             // Within 1.2 of blst alone.
             ("block-signed", _) => Self::Ratio(1.0 / 1.2),
             ("same-of-distinct", _) => Self::AtMost(0.08, Nothing),
-            ("votes-all", "64 blocks") => Self::AtMost(8.0 * MS, Bytes),
-            ("votes-all", "10000 blocks") => Self::AtMost(10.0 * MS, Bytes),
-            ("votes-all", "100000 blocks") => Self::AtMost(12.0 * MS, Bytes),
+            ("votes-all" | "votes-in-order", "64 blocks") => Self::AtMost(8.0 * MS, Bytes),
+            ("votes-all" | "votes-in-order", "10000 blocks") => Self::AtMost(10.0 * MS, Bytes),
+            ("votes-all" | "votes-in-order", "100000 blocks") => Self::AtMost(12.0 * MS, Bytes),
             ("votes-32k", "100000 blocks") => Self::AtMost(5.0 * MS, Bytes),
             ("votes-none", "100000 blocks") => Self::AtMost(10.0 * US, Nothing),
             _ => return None,

@@ -56,7 +56,7 @@ pub struct Options {
 }
 
 /// Every line's name, and what it measures.
-pub const LINES: [(&str, &str); 30] = [
+pub const LINES: [(&str, &str); 31] = [
     ("decode", "a state from its encoding"),
     ("encode", "a state's encoding"),
     ("root-full", "the root of a state that was just read"),
@@ -81,7 +81,11 @@ pub const LINES: [(&str, &str); 30] = [
     ("same-of-distinct", "the share that one message takes of what 128 take"),
     ("aggregates", "128 aggregates of 128 keys each, over 128 messages"),
     ("aggregates-2-threads", "the same by blst on two threads"),
-    ("votes-all", "every validator's vote moves, and the head"),
+    (
+        "votes-in-order",
+        "every validator's vote moves, the members of a committee being neighbours, and the head",
+    ),
+    ("votes-all", "the same with members drawn from everywhere, each vote a cache line of its own"),
     ("votes-32k", "32,768 votes move, and the head"),
     ("votes-none", "the head where nothing changed"),
     ("rss-one", "resident memory of a process with one state, its root and its caches"),

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use transition::process_slots;
 use types::{BeaconState, ForkName};
 
-use crate::clock::least;
+use crate::clock::{Cost, least, least_of_both, one};
 use crate::line::Line;
 use crate::report::Report;
 use crate::rival::Rival;
@@ -38,27 +38,33 @@ fn codec(report: &mut Report, subject: &Subject, budget: Duration) -> anyhow::Re
     let copying = subject.bytes.len() as f64 * report.machine.speed.copy_ns;
     let knows = Rival::knows(subject.fork);
     if report.wants("decode") {
-        let cost = least(budget, || (), |()| subject.decode());
-        let mut line = Line::time("decode", &subject.name, cost).limited_by("to copy it", copying);
-        if knows {
-            let decode = |(): &mut ()| Rival::decode(subject.fork, &subject.bytes);
-            line = line.against("milhouse", least(budget, || (), decode));
-        }
-        add_with_ratio(report, line);
+        let decode = || one(|| (), |()| Rival::decode(subject.fork, &subject.bytes));
+        let costs = least_of_both(budget, || one(|| (), |()| subject.decode()), || if_some(knows, decode));
+        add_with_ratio(report, beside_milhouse("decode", subject, costs).limited_by("to copy it", copying));
     }
     if report.wants("encode") {
         let state = subject.decode();
-        let cost = least(budget, || (), |()| state.encoded());
-        drop(state);
-        let mut line = Line::time("encode", &subject.name, cost).limited_by("to copy it", copying);
-        if knows {
-            let rival = Rival::decode(subject.fork, &subject.bytes)?;
-            ensure!(rival.encode() == subject.bytes, "{}: milhouse writes other bytes", subject.name);
-            line = line.against("milhouse", least(budget, || (), |()| rival.encode()));
-        }
-        report.add(line);
+        let rival = knows.then(|| Rival::decode(subject.fork, &subject.bytes)).transpose()?;
+        let is_same = rival.as_ref().is_none_or(|rival| rival.encode() == subject.bytes);
+        ensure!(is_same, "{}: milhouse writes other bytes", subject.name);
+        let costs = least_of_both(
+            budget,
+            || one(|| (), |()| state.encoded()),
+            || rival.as_ref().map_or(Cost::ENDLESS, |rival| one(|| (), |()| rival.encode())),
+        );
+        report.add(beside_milhouse("encode", subject, costs).limited_by("to copy it", copying));
     }
     Ok(())
+}
+
+fn if_some(knows: bool, work: impl FnOnce() -> Cost) -> Cost {
+    if knows { work() } else { Cost::ENDLESS }
+}
+
+/// A line of ours, and of milhouse's where it knows the state.
+fn beside_milhouse(name: &str, subject: &Subject, (ours, rival): (Cost, Cost)) -> Line {
+    let line = Line::time(name, &subject.name, ours);
+    if Rival::knows(subject.fork) { line.against("milhouse", rival) } else { line }
 }
 
 /// The same line once more where its ratio has a goal of its own.
@@ -79,17 +85,21 @@ fn roots(report: &mut Report, subject: &Subject, budget: Duration) -> anyhow::Re
     if !report.wants("root-full") {
         return Ok(());
     }
-    let cost = least(budget, || subject.decode(), |state| state.state_root());
+    let read = || Rival::decode(subject.fork, &subject.bytes).ok();
+    let root = |rival: &Option<Rival>| rival.as_ref().map(Rival::root);
+    let knows = Rival::knows(subject.fork);
     let state = subject.decode();
-    let hashing = hashes_of(&state) * report.machine.batched_hash_ns;
-    let mut line = Line::time("root-full", &subject.name, cost).limited_by("to hash it", hashing);
-    if Rival::knows(subject.fork) {
-        let read = || Rival::decode(subject.fork, &subject.bytes).ok();
-        let root = |rival: &Option<Rival>| rival.as_ref().map(Rival::root);
+    if knows {
         let (ours, theirs) = (state.state_root(), root(&read()));
         ensure!(theirs == Some(ours.0), "{}: our root is {ours}, milhouse's {theirs:x?}", subject.name);
-        line = line.against("milhouse", least(budget, read, |rival| root(rival)));
     }
+    let costs = least_of_both(
+        2 * budget,
+        || one(|| subject.decode(), |state| state.state_root()),
+        || if_some(knows, || one(read, |rival| root(rival))),
+    );
+    let hashing = hashes_of(&state) * report.machine.batched_hash_ns;
+    let line = beside_milhouse("root-full", subject, costs).limited_by("to hash it", hashing);
     add_with_ratio(report, line);
     Ok(())
 }
