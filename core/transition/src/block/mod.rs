@@ -37,7 +37,7 @@ pub use invalid::{
     ExecutionPayloadInvalid, HeaderInvalid, ProposerSlashingInvalid, SyncAggregateInvalid,
     VoluntaryExitInvalid, WithdrawalsInvalid,
 };
-pub use operations::process_operations;
+pub use operations::{check_deposit_count, process_operations};
 pub use proposer_slashing::{check_proposer_slashing, process_proposer_slashing};
 pub use randao::process_randao;
 pub use requests::{process_consolidation_request, process_deposit_request, process_withdrawal_request};

@@ -21,11 +21,7 @@ pub fn process_operations(
     body: &BeaconBlockBody,
     signatures: &mut Signatures,
 ) -> Result<(), BlockInvalid> {
-    let due = deposits_due(state)?;
-    let found = body.deposits.len() as u64;
-    if found != due {
-        return Err(BlockInvalid::DepositCount { found, due });
-    }
+    check_deposit_count(state, body)?;
     let mut exits = ExitQueue::default();
     for (place, slashing) in body.proposer_slashings.iter().enumerate() {
         slash_proposer(state, slashing, signatures, &mut exits)
@@ -55,6 +51,13 @@ pub fn process_operations(
             .map_err(|error| BlockInvalid::BlsToExecutionChange(place, error))?;
     }
     process_requests(state, &body.execution_requests)
+}
+
+/// The rule that [`process_operations`] begins with: the deposits that are due are in the block, and no others.
+pub fn check_deposit_count(state: &BeaconState, body: &BeaconBlockBody) -> Result<(), BlockInvalid> {
+    let due = deposits_due(state)?;
+    let found = body.deposits.len() as u64;
+    if found == due { Ok(()) } else { Err(BlockInvalid::DepositCount { found, due }) }
 }
 
 /// How many deposits of the contract must be in a block. Since Electra (EIP-6110) those that the execution layer asks

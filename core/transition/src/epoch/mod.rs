@@ -40,6 +40,7 @@ mod registry_updates;
 mod rewards_and_penalties;
 mod slashings;
 mod slashings_reset;
+mod steps;
 mod summary;
 mod sync_committee_updates;
 
@@ -48,7 +49,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use types::{BeaconState, ForkName, Gwei};
+use types::{BeaconState, Gwei};
 
 pub use columns::{ValidatorColumns, ValidatorFlags, ValidatorIter, ValidatorSummary};
 pub use components::{
@@ -61,7 +62,6 @@ pub use deltas::{
     get_inclusion_delay_deltas, get_source_deltas, get_target_deltas, is_in_inactivity_leak,
 };
 pub use effective_balance_updates::process_effective_balance_updates;
-use effective_balance_updates::update_effective_balances;
 pub use error::EpochError;
 pub use eth1_data_reset::process_eth1_data_reset;
 pub use flag_deltas::get_flag_index_deltas;
@@ -82,6 +82,7 @@ pub use registry_updates::process_registry_updates;
 pub use rewards_and_penalties::process_rewards_and_penalties;
 pub use slashings::process_slashings;
 pub use slashings_reset::process_slashings_reset;
+pub use steps::{EpochStep, EpochSteps};
 pub use summary::{EpochSummary, Inclusion};
 pub use sync_committee_updates::process_sync_committee_updates;
 
@@ -90,39 +91,8 @@ pub use sync_committee_updates::process_sync_committee_updates;
 ///
 /// On an error the state is partly changed and of no use.
 pub fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
-    let fork = state.fork_name();
-    let summary = EpochSummary::new(state)?;
-    process_justification_and_finalization(state, &summary)?;
-    if fork >= ForkName::Altair {
-        process_inactivity_updates(state, &summary)?;
-    }
-    process_rewards_and_penalties(state, &summary)?;
-    process_registry_updates(state, &summary)?;
-    process_slashings(state, &summary)?;
-    process_eth1_data_reset(state);
-    if fork >= ForkName::Electra {
-        process_pending_deposits(state)?;
-        process_pending_consolidations(state)?;
-    }
-    let change = update_effective_balances(state, &summary)?;
-    process_slashings_reset(state);
-    process_randao_mixes_reset(state);
-    if fork >= ForkName::Capella {
-        process_historical_summaries_update(state)?;
-    } else {
-        process_historical_roots_update(state)?;
-    }
-    if fork >= ForkName::Altair {
-        process_participation_flag_updates(state);
-        process_sync_committee_updates(state)?;
-    } else {
-        process_participation_record_updates(state);
-    }
-    remember_for_next_epoch(state, &summary, change);
-    if fork >= ForkName::Fulu {
-        process_proposer_lookahead(state)?;
-    }
-    Ok(())
+    let mut steps = EpochSteps::begin(state)?;
+    EpochStep::of(state.fork_name()).try_for_each(|step| steps.take(state, step))
 }
 
 /// Leaves what the summary knows of the next epoch to the state's memos, so that nobody has to look through the registry
