@@ -6,7 +6,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use synthetic::Chain;
@@ -57,6 +56,8 @@ impl Files {
         let output = Command::new(std::env::current_exe()?)
             .args(["--child", kind.get_name(), "--fork", self.fork.as_str(), "--state"])
             .arg(self.state())
+            // Freed memory goes back at once: what is measured is what states take, not what the allocator keeps for later.
+            .env("MIMALLOC_PURGE_DELAY", "0")
             .output()
             .context("a child process")?;
         let text = String::from_utf8_lossy(&output.stdout);
@@ -185,9 +186,6 @@ fn keep(
 /// Prints the memory of this process: what is resident, and the most that was, both without the bytes that the state was
 /// read from. They are kept until then: if they were dropped, what follows would take their place, and seem to cost nothing.
 fn print_memory(file: &[u8]) -> anyhow::Result<()> {
-    // The allocator gives freed pages back a moment later, when it is next asked for some.
-    std::thread::sleep(Duration::from_millis(100));
-    drop(std::hint::black_box(vec![1u8; 1 << 16]));
     let status = std::fs::read_to_string("/proc/self/status")?;
     let bytes = |key: &str| -> anyhow::Result<u64> {
         let line = status.lines().find_map(|line| line.strip_prefix(key));

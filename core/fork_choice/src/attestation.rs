@@ -236,7 +236,9 @@ fn check_countable(target: Epoch, indices: &[ValidatorIndex]) -> Result<(), Atte
 }
 
 fn check_indices(indices: &[ValidatorIndex]) -> Result<(), AttestationInvalid> {
-    match indices.iter().all(|index| index.0 < VALIDATORS_MAX) {
+    // The bound is a power of two, so that it is kept by all where it is kept by their bits together.
+    const { assert!(VALIDATORS_MAX.is_power_of_two()) };
+    match indices.iter().fold(0, |bits, index| bits | index.0) < VALIDATORS_MAX {
         true => Ok(()),
         false => Err(AttestationInvalid::ValidatorIndexTooLarge),
     }

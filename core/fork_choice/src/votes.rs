@@ -96,10 +96,11 @@ impl Votes {
         balances: &JustifiedBalances,
         own: &mut [u64],
     ) -> bool {
-        self.make_room(validators, balances);
         let mut gained = 0;
         for some in validators.chunks(AT_ONCE) {
-            self.fetch(some);
+            if !self.fetch(some) {
+                self.make_room(some, balances);
+            }
             for validator in some {
                 let vote = &mut self.0[validator.as_usize()];
                 let old = *vote;
@@ -143,10 +144,18 @@ impl Votes {
     }
 
     /// Reads votes and does nothing else, so that many are on their way from memory at once: what is done with one takes so
-    /// many instructions that the processor would see only the next few.
-    fn fetch(&self, validators: &[ValidatorIndex]) {
-        let all = validators.iter().fold(0, |all, validator| all ^ self.0[validator.as_usize()].0);
+    /// many instructions that the processor would see only the next few. False where there is no room for one of them.
+    fn fetch(&self, validators: &[ValidatorIndex]) -> bool {
+        let mut all_there = true;
+        let all = validators.iter().fold(0, |all, validator| match self.0.get(validator.as_usize()) {
+            Some(vote) => all ^ vote.0,
+            None => {
+                all_there = false;
+                all
+            }
+        });
         std::hint::black_box(all);
+        all_there
     }
 
     fn make_room(&mut self, validators: &[ValidatorIndex], balances: &JustifiedBalances) {
