@@ -5,6 +5,7 @@ mod execution_choice;
 mod input;
 mod jwt_file;
 mod logging;
+mod metrics_choice;
 mod mock_deposits;
 mod mock_network;
 mod network_choice;

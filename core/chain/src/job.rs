@@ -144,6 +144,11 @@ impl Job {
 }
 
 impl VerifySignatures {
+    /// How many signature sets it verifies as one batch.
+    pub fn sets(&self) -> usize {
+        self.groups.iter().map(Vec::len).sum()
+    }
+
     fn run(self, find_invalid: &mut FindInvalid<'_>) -> Vec<Option<usize>> {
         let lengths: Vec<usize> = self.groups.iter().map(Vec::len).collect();
         let sets: Vec<SignatureSet> = self.groups.into_iter().flatten().collect();

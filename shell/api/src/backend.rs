@@ -59,6 +59,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Connected peers.
     fn peers(&self) -> Reply<'_, Vec<PeerInfo>>;
 
+    /// The figures that the dashboard shows, in the node's own form.
+    fn status(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
     /// The finalized part of the deposit contract's tree; none where it is not followed.
     fn deposit_snapshot(&self) -> Option<DepositTreeSnapshot> {
         None

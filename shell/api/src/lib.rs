@@ -21,4 +21,4 @@ pub use error::{ApiError, Failure};
 pub use event::{Event, Topic};
 pub use ids::{BlockId, StateId, ValidatorId};
 pub use info::*;
-pub use server::{Server, ServerConfig, ServerError};
+pub use server::{Requests, Server, ServerConfig, ServerError};

@@ -31,6 +31,7 @@ use crate::identity::identity;
 use crate::loads::Loads;
 use crate::lookup::{FoundBlock, Lookup};
 use crate::mailbox::{Mailbox, Refused};
+use crate::metrics::NodeMetrics;
 use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
@@ -68,13 +69,16 @@ pub struct NodeBackend {
     pub custody: Arc<OwnCustody>,
     /// The execution engines, where there are any.
     pub engines: Option<Arc<Engines>>,
+    /// What the node tells of itself.
+    pub metrics: Arc<NodeMetrics>,
     /// Where events come from.
     pub events: broadcast::Sender<api::Event>,
     /// Bounds for reads.
     pub reads: Reads,
 }
 
-/// The bounds of reads: how many work, and how many are there at all.
+/// The bounds of reads: how many work, and how many are there at all. Clones share them.
+#[derive(Clone)]
 pub struct Reads {
     working: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
@@ -84,6 +88,13 @@ impl Default for Reads {
     fn default() -> Self {
         let semaphore = |count| Arc::new(Semaphore::new(count));
         Self { working: semaphore(READS_MAX), waiting: semaphore(READS_WAITING_MAX) }
+    }
+}
+
+impl Reads {
+    /// How many wait or work, and as many may.
+    pub fn waiting(&self) -> (usize, usize) {
+        (READS_WAITING_MAX - self.waiting.available_permits(), READS_WAITING_MAX)
     }
 }
 
@@ -171,6 +182,10 @@ impl Backend for NodeBackend {
 
     fn version(&self) -> String {
         concat!("Interlock/v", env!("CARGO_PKG_VERSION")).to_owned()
+    }
+
+    fn status(&self) -> serde_json::Value {
+        self.metrics.report()
     }
 
     fn deposit_snapshot(&self) -> Option<DepositTreeSnapshot> {

@@ -22,6 +22,7 @@ use crate::clock;
 use crate::custody::columns_of_peer;
 use crate::loads::Loads;
 use crate::mailbox::{Gossip, Mailbox, Refused, Urgent};
+use crate::metrics::{Counts, topic_name};
 use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
@@ -49,6 +50,8 @@ pub struct Bridge {
     pub serve: Serve,
     /// The digests of all forks that are scheduled.
     pub schedule: Arc<ForkSchedule>,
+    /// Counts what happens.
+    pub counts: Arc<Counts>,
 }
 
 impl Bridge {
@@ -116,22 +119,30 @@ impl Bridge {
     }
 
     fn gossip(&self, topic: &str, message_id: MessageId, source: PeerId, data: &[u8]) -> Result<(), Refused> {
-        let verdict = |verdict| self.outbox.send(ToNetwork::Verdict(message_id, source, verdict));
+        let refuse = |topic, verdict: chain::Verdict| {
+            self.counts.refused(topic, verdict);
+            let verdict = match verdict {
+                chain::Verdict::Reject(_) => Verdict::Reject,
+                _ => Verdict::Ignore,
+            };
+            self.outbox.send(ToNetwork::Verdict(message_id, source, verdict));
+        };
         let known =
             Topic::parse(topic).and_then(|(digest, topic)| Some((self.schedule.fork_of(digest)?, topic)));
         let Some((fork, topic)) = known else {
-            verdict(Verdict::Ignore);
+            refuse("other", chain::Verdict::ignore("the topic is none of this network"));
             return Ok(());
         };
+        let name = topic_name(topic);
         let message = match decode(topic, data, self.spec, fork) {
             Decoded::Message(message) if is_of_fork(self.spec, fork, &message) => message,
             Decoded::Message(_) | Decoded::Unused => {
-                verdict(Verdict::Ignore);
+                refuse(name, chain::Verdict::ignore("the message is of another fork, or of no use"));
                 return Ok(());
             }
             Decoded::Malformed => {
                 tracing::debug!(%source, ?topic, "gossip does not decode");
-                verdict(Verdict::Reject);
+                refuse(name, chain::Verdict::reject("the message does not decode"));
                 return Ok(());
             }
         };
@@ -142,7 +153,7 @@ impl Bridge {
             return self.mailbox.urgent_waiting(Urgent::Block(gossip));
         }
         if self.mailbox.gossip(gossip).is_err() {
-            verdict(Verdict::Ignore);
+            refuse(name, chain::Verdict::ignore("too much gossip waits"));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use execution::RpcConfig;
+use exporter::ExporterConfig;
 use types::{BeaconState, ExecutionAddress, Settings, Spec};
 
 use crate::{Misbehaviour, NodeError};
@@ -42,6 +43,8 @@ pub struct BeaconConfig {
     pub fee_recipient: ExecutionAddress,
     /// Keep the data columns of all custody groups, not only the node's own.
     pub supernode: bool,
+    /// Where metrics are read, and by which pages; none where they are not.
+    pub metrics: Option<ExporterConfig>,
     /// What the node does wrong on purpose, for drills; an honest node does nothing of the kind.
     pub misbehaviour: Option<Misbehaviour>,
 }
@@ -66,6 +69,7 @@ impl BeaconConfig {
             execution: Vec::new(),
             fee_recipient: ExecutionAddress::ZERO,
             supernode: false,
+            metrics: None,
             misbehaviour: None,
         }
     }

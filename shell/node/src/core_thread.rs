@@ -13,11 +13,11 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chain::{
-    Chain, Command, CommandId, Input, Output, Reply, SegmentId, SegmentOutcome, SidecarsId, SidecarsOutcome,
-    View, Want,
+    Chain, Command, CommandId, GossipMessage, Input, Output, Reply, SegmentId, SegmentOutcome, SidecarsId,
+    SidecarsOutcome, View, Want,
 };
 use data_availability::ColumnIndex;
 use sync::{ChainStatus, ImportId, ImportOutcome, Sync, SyncState};
@@ -29,9 +29,10 @@ use crate::clock;
 use crate::disk::Disk;
 use crate::engine_calls::EngineCalls;
 use crate::events::api_event;
-use crate::gossip_ids::GossipIds;
+use crate::gossip_ids::{GossipIds, Open};
 use crate::loads::Reader;
 use crate::mailbox::{Answer, Gossip, Inbox, Message, Urgent};
+use crate::metrics::{Counts, topic};
 use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
@@ -62,6 +63,8 @@ pub struct Exits {
     pub backfill: mpsc::Sender<Backfilled>,
     /// Tells subscribers of the API.
     pub events: broadcast::Sender<api::Event>,
+    /// Counts what happens.
+    pub counts: Arc<Counts>,
 }
 
 /// The core thread's state.
@@ -133,10 +136,12 @@ impl Core {
             }
             self.settle(now)?;
             let message = self.inbox.next(self.sleep(now));
+            let begun = Instant::now();
             if let Next::Stop = self.take(message)? {
                 break;
             }
             self.settle(clock::now())?;
+            self.exits.counts.worked(begun.elapsed());
         }
         if let Some(stopping) = self.stopping {
             // Whoever asked may have gone; the stop is done either way.
@@ -221,7 +226,11 @@ impl Core {
     }
 
     fn take_gossip(&mut self, gossip: Gossip) {
-        let id = self.gossip.open(gossip.message_id, gossip.source, gossip.peer);
+        let (message, source, topic) = (gossip.message_id, gossip.source, topic(&gossip.message));
+        if let (GossipMessage::Block(_), Some(slot)) = (&gossip.message, gossip.message.slot()) {
+            self.exits.counts.block_arrived(&self.shown, slot, clock::now());
+        }
+        let id = self.gossip.open(Open { message, source, topic, since: Instant::now() }, gossip.peer);
         self.for_chain.push_back(Input::Gossip { id, message: gossip.message });
     }
 
@@ -300,12 +309,19 @@ impl Core {
     fn chain_output(&mut self, output: Output) -> Result<(), String> {
         match output {
             Output::Verdict(id, verdict) => {
-                if let Some((message, source)) = self.gossip.close(id) {
+                if let Some(Open { message, source, topic, since }) = self.gossip.close(id) {
+                    self.exits.counts.verdict(topic, verdict, since.elapsed());
                     self.exits.outbox.send(ToNetwork::Verdict(message, source, network_verdict(verdict)));
                 }
             }
-            Output::Publish(message) => self.exits.outbox.send(ToNetwork::Publish(message)),
-            Output::Job(id, priority, job) => self.exits.workers.submit(id, priority, job),
+            Output::Publish(message) => {
+                self.exits.counts.published(topic(&message));
+                self.exits.outbox.send(ToNetwork::Publish(message));
+            }
+            Output::Job(id, priority, job) => {
+                self.exits.counts.job_given(&job);
+                self.exits.workers.submit(id, priority, job);
+            }
             Output::Store(batch) => self.exits.disk.store(batch)?,
             Output::Load(id, key) => {
                 if !self.exits.reader.read(id, key) {
@@ -330,7 +346,10 @@ impl Core {
                 self.for_sync.push_back(sync::Input::Decided(ImportId(id.0), import_outcome(outcome)));
             }
             Output::Reply(id, reply) => self.reply(id, reply),
-            Output::Event(event) => self.events.push(event),
+            Output::Event(event) => {
+                self.exits.counts.event(&self.shown, &event, clock::now());
+                self.events.push(event);
+            }
             Output::Fault(fault) => tracing::error!(fault, "a fault of our own"),
         }
         Ok(())

@@ -68,6 +68,7 @@ fn read(bytes: &[u8]) -> Option<(Slot, BTreeSet<ColumnIndex>)> {
 }
 
 /// The node's own custody as it changes.
+#[derive(Debug)]
 pub struct OwnCustody {
     spec: &'static Spec,
     node_id: NodeId,
@@ -122,6 +123,13 @@ impl OwnCustody {
                 attached.insert(index, epoch);
             }
         }
+    }
+
+    /// The validators that use the node in an epoch, in ascending order.
+    pub fn attached(&self, epoch: Epoch) -> Vec<ValidatorIndex> {
+        let attached = self.attached.lock().unwrap_or_else(PoisonError::into_inner);
+        let uses = |named: &Epoch| named.saturating_add(ATTACHED_EPOCHS) >= epoch;
+        attached.iter().filter(|(_, named)| uses(named)).map(|(index, _)| *index).collect()
     }
 
     /// Extends the custody where the validators that use the node make it so, by a finalized state; what is kept then.

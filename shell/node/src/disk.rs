@@ -1,6 +1,8 @@
 //! The core's batches as operations of the database.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use chain::{StoreBatch, StoreOp};
 use data_availability::Sidecar;
@@ -8,10 +10,15 @@ use ssz::{Shape, Ssz, SszExt};
 use storage::{Batch, Database, Encoding, Fault, Op, Refused, Report, Value, Writer};
 use types::{BeaconState, Root, Spec};
 
+use crate::metrics::Counts;
+
 /// The key of the journal: roots of the blocks that came after the snapshot.
 const JOURNAL: &str = "journal";
 /// Batches that may wait for the disk before the core waits too.
-const QUEUE_BATCHES: usize = 256;
+pub const QUEUE_BATCHES: usize = 256;
+
+/// Batches that were given to the disk and are not durable yet, by number, and since when. Bounded by the queue.
+type Waiting = Arc<Mutex<VecDeque<(u64, Instant)>>>;
 
 /// The way to the disk. Batches go out in order; the journal's roots are kept here, since a batch replaces it whole.
 pub struct Disk {
@@ -20,6 +27,7 @@ pub struct Disk {
     journal: Vec<u8>,
     /// The last batch of earlier runs: the core counts from one in every run, the database goes on.
     base: u64,
+    waiting: Waiting,
 }
 
 /// A state that the disk's thread encodes as it writes it: that of a million validators has 150 MB.
@@ -55,17 +63,32 @@ impl Disk {
     pub fn start(
         spec: &'static Spec,
         database: Arc<Database>,
+        counts: Arc<Counts>,
         mut report: impl FnMut(Report) + Send + 'static,
     ) -> Result<Self, crate::NodeError> {
         let journal = database.meta(JOURNAL)?.unwrap_or_default();
         let base = database.last_seq()?;
+        let waiting = Waiting::default();
+        let durable = waiting.clone();
         let report = move |said: Report| {
             report(match said {
-                Report::Stored(seq) => Report::Stored(seq - base),
+                Report::Stored(seq) => {
+                    let mut waiting = durable.lock().unwrap_or_else(PoisonError::into_inner);
+                    while let Some((_, since)) = waiting.pop_front_if(|(number, _)| *number <= seq) {
+                        counts.stored(since.elapsed());
+                    }
+                    Report::Stored(seq - base)
+                }
                 fault => fault,
             });
         };
-        Ok(Self { spec, writer: Writer::start(database, QUEUE_BATCHES, report)?, journal, base })
+        Ok(Self { spec, writer: Writer::start(database, QUEUE_BATCHES, report)?, journal, base, waiting })
+    }
+
+    /// Tells how many batches wait or are being written; of the former there are at most [`QUEUE_BATCHES`].
+    pub fn depth(&self) -> impl Fn() -> usize + Send + Sync + 'static {
+        let waiting = self.waiting.clone();
+        move || waiting.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Queues a batch; waits where the disk is behind by the whole queue.
@@ -74,6 +97,9 @@ impl Disk {
         for op in batch.ops {
             self.convert(op, &mut ops);
         }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push_back((self.base + batch.seq, Instant::now()));
+        drop(waiting);
         self.writer
             .store_waiting(Batch { seq: self.base + batch.seq, ops })
             .map_err(|refused: Refused| refused.to_string())

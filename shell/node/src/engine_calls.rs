@@ -17,10 +17,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use engine::{EngineCallId, EngineFailure, EngineReply, EngineRequest};
 use execution::Engines;
 use tokio::sync::{Notify, Semaphore};
+
+use crate::metrics::Counts;
 
 /// Payloads and fork choices that may wait.
 const ORDERED_MAX: usize = 64;
@@ -48,12 +51,14 @@ struct Shared {
     room: Arc<Semaphore>,
     working: Semaphore,
     done: Done,
+    counts: Arc<Counts>,
 }
 
 impl EngineCalls {
     /// A way to these engines, or to none; `done` takes the answers. Requests go out on the current runtime.
     pub fn new(
         engines: Option<Arc<Engines>>,
+        counts: Arc<Counts>,
         done: impl Fn(EngineCallId, EngineReply) + Send + Sync + 'static,
     ) -> Self {
         let shared = Shared {
@@ -64,8 +69,19 @@ impl EngineCalls {
             room: Arc::new(Semaphore::new(OTHERS_MAX)),
             working: Semaphore::new(OTHERS_WORKING_MAX),
             done: Arc::new(done),
+            counts,
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// How many payloads and fork choices wait, and as many may.
+    pub fn ordered(&self) -> (usize, usize) {
+        (self.shared.queue().len(), ORDERED_MAX)
+    }
+
+    /// How many other questions wait or are under way, and as many may.
+    pub fn others(&self) -> (usize, usize) {
+        (OTHERS_MAX - self.shared.room.available_permits(), OTHERS_MAX)
     }
 
     /// Takes a call, and never waits.
@@ -137,9 +153,13 @@ impl Shared {
         let Some(engines) = self.engines.clone() else {
             return self.fail(id, "no execution engine is configured");
         };
+        let (call, begun) = (Counts::call_of(&request), Instant::now());
         let asked = self.runtime.spawn(async move { engines.answer(&request).await });
         match asked.await {
-            Ok(reply) => (self.done)(id, reply),
+            Ok(reply) => {
+                self.counts.called(call, begun.elapsed(), &reply);
+                (self.done)(id, reply);
+            }
             Err(error) => self.fail(id, &format!("asking the execution engine failed: {error}")),
         }
     }
@@ -205,7 +225,7 @@ mod tests {
             Arc::new(Engines::new(engines, config))
         });
         (
-            EngineCalls::new(engines, move |id, reply| {
+            EngineCalls::new(engines, Arc::default(), move |id, reply| {
                 done.try_send((id, reply)).expect("more answers than calls")
             }),
             answers,

@@ -54,6 +54,9 @@ pub enum NodeError {
     /// The Beacon API cannot listen.
     #[error(transparent)]
     Api(#[from] api::ServerError),
+    /// Metrics cannot be served.
+    #[error(transparent)]
+    Metrics(#[from] exporter::ExporterError),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),

@@ -49,17 +49,21 @@ pub fn is_offline(engines: Option<&Engines>, view: &View) -> bool {
     }
 }
 
+/// One or two words for what an engine is.
+pub fn engine_text(state: EngineState) -> &'static str {
+    match state {
+        EngineState::Online => "online",
+        EngineState::Syncing => "syncing",
+        EngineState::Unchecked => "not asked yet",
+        EngineState::Offline => "offline",
+        EngineState::Unauthorized => "does not accept our JWT",
+        EngineState::WrongChain => "of another chain",
+    }
+}
+
 /// One or two words for the log line of a slot: what the engine is, and what it said of the head.
 pub fn text(engines: Option<&Engines>, view: &View) -> String {
-    let engine = match best_state(engines) {
-        None => "no engine",
-        Some(EngineState::Online) => "online",
-        Some(EngineState::Syncing) => "syncing",
-        Some(EngineState::Unchecked) => "not asked yet",
-        Some(EngineState::Offline) => "offline",
-        Some(EngineState::Unauthorized) => "does not accept our JWT",
-        Some(EngineState::WrongChain) => "of another chain",
-    };
+    let engine = best_state(engines).map_or("no engine", engine_text);
     match view.head.execution {
         ExecutionStatus::Irrelevant if engines.is_none() => "-".to_owned(),
         ExecutionStatus::Irrelevant => engine.to_owned(),

@@ -87,7 +87,7 @@ impl World {
         let chain = Chain::new(spec, config, start, Time(GENESIS_TIME * 1000)).unwrap();
         let (sender, reports) = channel();
         let report = move |report| sender.send(report).unwrap();
-        let disk = Disk::start(spec, loads.database.clone(), report).unwrap();
+        let disk = Disk::start(spec, loads.database.clone(), Arc::default(), report).unwrap();
         let mut world = Self { spec, chain, loads, memory, disk, reports, segments: 0 };
         world.tick(Slot(0));
         world

@@ -1,6 +1,7 @@
 //! Gossip messages under the numbers that the chain knows them by.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
 
 use chain::{GossipId, WantReason};
 use network::{MessageId, PeerId};
@@ -13,18 +14,31 @@ const SENDERS_MAX: usize = 8192;
 /// each a verdict and bounds what it keeps.
 #[derive(Debug, Default)]
 pub struct GossipIds {
-    open: HashMap<GossipId, (MessageId, PeerId)>,
+    open: HashMap<GossipId, Open>,
     next: u64,
     /// Senders of the messages up to the last one.
     senders: VecDeque<Option<sync::PeerId>>,
 }
 
+/// A message without a verdict.
+#[derive(Clone, Copy, Debug)]
+pub struct Open {
+    /// Its id on the network.
+    pub message: MessageId,
+    /// Who it came from.
+    pub source: PeerId,
+    /// Its topic, without a subnet.
+    pub topic: &'static str,
+    /// When the core took it.
+    pub since: Instant,
+}
+
 impl GossipIds {
     /// Numbers a message.
-    pub fn open(&mut self, message: MessageId, source: PeerId, sender: Option<sync::PeerId>) -> GossipId {
+    pub fn open(&mut self, message: Open, sender: Option<sync::PeerId>) -> GossipId {
         let id = GossipId(self.next);
         self.next += 1;
-        self.open.insert(id, (message, source));
+        self.open.insert(id, message);
         if self.senders.len() == SENDERS_MAX {
             self.senders.pop_front();
         }
@@ -33,7 +47,7 @@ impl GossipIds {
     }
 
     /// The message that a verdict is about; none where it had one already.
-    pub fn close(&mut self, id: GossipId) -> Option<(MessageId, PeerId)> {
+    pub fn close(&mut self, id: GossipId) -> Option<Open> {
         self.open.remove(&id)
     }
 
@@ -58,8 +72,13 @@ mod tests {
     #[test]
     fn senders_are_known_after_the_verdict_until_many_others_came() {
         let mut ids = GossipIds::default();
-        let peer = PeerId::random();
-        let mut send = |number: u64| ids.open(MessageId([0; 20]), peer, Some(sync::PeerId(number)));
+        let open = Open {
+            message: MessageId([0; 20]),
+            source: PeerId::random(),
+            topic: "beacon_block",
+            since: Instant::now(),
+        };
+        let mut send = |number: u64| ids.open(open, Some(sync::PeerId(number)));
         let (first, second) = (send(5), send(6));
         let from = |id| WantReason::Parent { from: Some(id) };
         assert!(ids.close(first).is_some() && ids.close(first).is_none());
@@ -67,7 +86,7 @@ mod tests {
         assert_eq!(ids.source(from(second)), Some(sync::PeerId(6)));
         assert_eq!(ids.source(from(GossipId(2))), None);
         for number in 0..SENDERS_MAX as u64 - 1 {
-            ids.open(MessageId([1; 20]), peer, Some(sync::PeerId(number)));
+            ids.open(open, Some(sync::PeerId(number)));
         }
         assert_eq!(ids.source(from(first)), None);
         assert_eq!(ids.source(from(second)), Some(sync::PeerId(6)));

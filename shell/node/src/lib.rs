@@ -36,6 +36,7 @@ mod identity;
 mod loads;
 mod lookup;
 mod mailbox;
+mod metrics;
 mod misbehaviour;
 mod network_config;
 mod node;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use chain::{LoadId, LoadKey, Loaded, LoadedState};
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use data_availability::Sidecar;
 use ssz::{DecodeError, SszExt};
 use storage::Database;
@@ -17,7 +17,7 @@ use types::{
 /// A walk longer than this means that the database lost its states.
 const WALK_MAX: usize = 100_000;
 /// Reads that may wait for the reader; the core has fewer under way.
-const READS_MAX: usize = 64;
+pub const READS_MAX: usize = 64;
 
 /// What can be read: the database, and the genesis that comes before all of it.
 #[derive(Debug)]
@@ -182,6 +182,7 @@ pub fn advanced(state: Arc<BeaconState>, slot: Slot) -> Result<Arc<BeaconState>,
 #[derive(Debug)]
 pub struct Reader {
     queue: Option<Sender<(LoadId, LoadKey)>>,
+    waiting: Receiver<(LoadId, LoadKey)>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -189,6 +190,7 @@ impl Reader {
     /// Starts the thread; it hands what it read to `done`.
     pub fn start(loads: Arc<Loads>, done: impl Fn(LoadId, Loaded) + Send + 'static) -> std::io::Result<Self> {
         let (queue, reads) = crossbeam_channel::bounded(READS_MAX);
+        let waiting = reads.clone();
         let run = move || {
             while let Ok((id, key)) = reads.recv() {
                 let read = std::panic::AssertUnwindSafe(|| loads.load(key));
@@ -197,7 +199,13 @@ impl Reader {
             }
         };
         let thread = std::thread::Builder::new().name("reader".to_owned()).spawn(run)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), waiting, thread: Some(thread) })
+    }
+
+    /// Tells how many reads wait.
+    pub fn depth(&self) -> impl Fn() -> usize + Send + Sync + 'static {
+        let waiting = self.waiting.clone();
+        move || waiting.len()
     }
 
     /// Queues a read; false where too many wait.

@@ -141,6 +141,16 @@ pub fn mailbox(urgent_max: usize, gossip_max: usize) -> (Mailbox, Inbox) {
 }
 
 impl Mailbox {
+    /// How many answers wait.
+    pub fn answers(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// How many urgent messages wait, and how much gossip.
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.urgent.len(), self.gossip.len())
+    }
+
     /// Hands over an answer; after the core's end it is dropped.
     pub fn answer(&self, answer: Answer) {
         // The core ends with jobs under way; nobody waits for them then.

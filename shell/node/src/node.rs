@@ -7,9 +7,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use api::{Server, ServerConfig};
-use chain::{Chain, ChainConfig, GenesisInfo, Start, StoredStart};
+use chain::limits::{EARLY_ATTESTATIONS_MAX, PENDING_BLOCKS_MAX, WAITING_ATTESTATIONS_MAX};
+use chain::{Chain, ChainConfig, Counters, GenesisInfo, Start, StoredStart};
 use data_availability::kzg::load_trusted_setup;
 use execution::Engines;
+use exporter::Exporter;
 use network::{ForkSchedule, Network, NetworkEvent, NetworkHandle, load_or_create_key};
 use prometheus_client::registry::Registry;
 use storage::{Batch, Database, Identity, Op, Report};
@@ -27,8 +29,9 @@ use crate::disk::{self, Disk};
 use crate::engine_calls::EngineCalls;
 use crate::eth1::Eth1Task;
 use crate::fingerprint::config_fingerprint;
-use crate::loads::{Loads, Reader};
+use crate::loads::{Loads, READS_MAX, Reader};
 use crate::mailbox::{Answer, GOSSIP_MAX, Inbox, Mailbox, URGENT_MAX, Urgent, mailbox};
+use crate::metrics::{Counts, NodeMetrics, Queues, Sources};
 use crate::misbehaviour::Withholding;
 use crate::network_config::network_config;
 use crate::outbox::{self, Outbox};
@@ -49,6 +52,8 @@ const EVENTS_MAX: usize = 1024;
 const ARCHIVE_EVERY_EPOCHS: u64 = 64;
 /// How often a long check of the database is heard of.
 const REPAIR_LOG_EVERY: Duration = Duration::from_secs(5);
+/// The database's folder within the data folder.
+const CHAIN_FOLDER: &str = "chain";
 /// The meta entry that names the genesis block of a database.
 const GENESIS_BLOCK: &str = "genesis_block";
 /// How long an orderly stop may take before it is no longer waited for.
@@ -62,6 +67,7 @@ pub struct BeaconNode;
 /// A beacon node that runs until it is stopped, or breaks.
 pub struct RunningNode {
     http: SocketAddr,
+    metrics: Option<SocketAddr>,
     network: NetworkHandle,
     mailbox: Mailbox,
     core: Option<JoinHandle<()>>,
@@ -89,6 +95,8 @@ struct Parts {
     events: broadcast::Sender<api::Event>,
     engines: Option<Arc<Engines>>,
     backfilled: mpsc::Sender<Backfilled>,
+    registry: Registry,
+    counts: Arc<Counts>,
 }
 
 impl BeaconNode {
@@ -121,9 +129,9 @@ impl BeaconNode {
             .map_err(|error| NodeError::Broken(format!("the start failed: {error}")))??;
         let view = chain.view().clone();
 
-        // The registry is where an exporter of metrics would look; nothing reads it yet.
+        let mut registry = Registry::default();
         let settings = network_config(&config, key, &view, &custody.current());
-        let (network, network_events) = Network::start(settings, &mut Registry::default()).await?;
+        let (network, network_events) = Network::start(settings, &mut registry).await?;
         let epoch = clock::slot_at(spec, view.genesis.time, clock::now()).epoch(spec);
         let node_id = network.initial_enr().node_id().raw();
         let subnets = Arc::new(Subnets::new(spec, node_id, config.subscribe_all_subnets, epoch));
@@ -149,6 +157,8 @@ impl BeaconNode {
             events,
             engines: execution_state::engines(spec, &config.execution),
             backfilled,
+            registry,
+            counts: Arc::default(),
         };
         let started =
             parts.run(&config, (chain, inbox), network.clone(), (network_events, commands, to_store)).await;
@@ -162,22 +172,31 @@ impl BeaconNode {
 impl Parts {
     /// Starts threads and tasks around the core.
     async fn run(
-        self,
+        mut self,
         config: &BeaconConfig,
         (chain, inbox): (Chain, Inbox),
         network: NetworkHandle,
         (network_events, commands, to_store): Streams,
     ) -> Result<RunningNode, NodeError> {
-        let backend = Arc::new(self.backend(network.clone()));
+        let mailbox = self.mailbox.clone();
+        let calls = EngineCalls::new(self.engines.clone(), self.counts.clone(), move |id, reply| {
+            mailbox.answer(Answer::Engine(id, reply));
+        });
+        let (exits, reads) = (self.exits(calls.clone())?, Reads::default());
+        let metrics = self.metrics(config, self.queues(&exits, &calls, &reads));
+        let backend = Arc::new(self.backend(network.clone(), metrics.clone(), reads));
         let server_config = ServerConfig { address: config.http, allow_any_origin: config.allow_any_origin };
         let server = Server::bind(&server_config, backend).await?;
         let http = server.address()?;
+        metrics.count_requests(server.requests());
+        let exporter = match &config.metrics {
+            Some(wanted) => {
+                Some(Exporter::bind(wanted, Arc::new(std::mem::take(&mut self.registry)), None).await?)
+            }
+            None => None,
+        };
+        let metrics_address = exporter.as_ref().map(Exporter::address).transpose()?;
 
-        let mailbox = self.mailbox.clone();
-        let calls = EngineCalls::new(self.engines.clone(), move |id, reply| {
-            mailbox.answer(Answer::Engine(id, reply));
-        });
-        let exits = self.exits(calls.clone())?;
         let (end, ended) = watch::channel(None);
         let columns = self.custody.current().columns.clone();
         let core = std::thread::Builder::new()
@@ -195,15 +214,24 @@ impl Parts {
         let mut tasks = vec![
             tokio::spawn(outbox::run(self.spec, self.genesis, network.clone(), commands)),
             tokio::spawn(serve),
-            tokio::spawn(self.every_slot().run()),
+            tokio::spawn(self.every_slot(metrics).run()),
             tokio::spawn(self.backfill(to_store).run()),
             tokio::spawn(calls.run()),
         ];
+        if let Some(exporter) = exporter {
+            let stopped = watched.clone();
+            tasks.push(tokio::spawn(async move {
+                if let Err(error) = exporter.run(stopped).await {
+                    tracing::error!(%error, "metrics are no longer served");
+                }
+            }));
+        }
         tasks.extend(self.execution_tasks(config, watched));
         tracing::info!(
             head_slot = self.published.view().head.slot.0,
             finalized = self.published.view().finalized.epoch.0,
             http = %http,
+            metrics = metrics_address.map(tracing::field::display),
             tcp = %network.listen_address(),
             peer_id = %network.peer_id(),
             enr = network.initial_enr().to_base64(),
@@ -212,6 +240,7 @@ impl Parts {
         let database = self.loads.database.clone();
         Ok(RunningNode {
             http,
+            metrics: metrics_address,
             network,
             mailbox: self.mailbox,
             core: Some(core),
@@ -242,7 +271,49 @@ impl Parts {
         vec![tokio::spawn(async move { engines.watch(stop).await }), tokio::spawn(eth1.run())]
     }
 
-    fn every_slot(&self) -> EverySlot {
+    fn metrics(&mut self, config: &BeaconConfig, queues: Queues) -> Arc<NodeMetrics> {
+        let sources = Sources {
+            spec: self.spec,
+            published: self.published.clone(),
+            peers: self.peers.clone(),
+            custody: self.custody.clone(),
+            engines: self.engines.clone(),
+            queues,
+            database: config.data_dir.join(CHAIN_FOLDER),
+        };
+        NodeMetrics::register(&mut self.registry, sources, self.counts.clone())
+    }
+
+    /// Everywhere where things wait, with the bounds.
+    fn queues(&self, exits: &Exits, calls: &EngineCalls, reads: &Reads) -> Queues {
+        let mut queues = Queues::default();
+        let mailbox = || self.mailbox.clone();
+        let (answers, urgent, gossip) = (mailbox(), mailbox(), mailbox());
+        queues.add("core_answers", None, move || answers.answers());
+        queues.add("core_urgent", Some(URGENT_MAX), move || urgent.waiting().0);
+        queues.add("core_gossip", Some(GOSSIP_MAX), move || gossip.waiting().1);
+        queues.add("workers", None, exits.workers.depth());
+        queues.add("disk", Some(disk::QUEUE_BATCHES), exits.disk.depth());
+        queues.add("reader", Some(READS_MAX), exits.reader.depth());
+        let (ordered, others) = (calls.clone(), calls.clone());
+        queues.add("engine_ordered", Some(calls.ordered().1), move || ordered.ordered().0);
+        queues.add("engine_others", Some(calls.others().1), move || others.others().0);
+        let (outbox, reads) = (self.outbox.clone(), reads.clone());
+        queues.add("to_network", Some(outbox.waiting().1), move || outbox.waiting().0);
+        queues.add("api_reads", Some(reads.waiting().1), move || reads.waiting().0);
+        let of_view = |count: fn(&Counters) -> u64| {
+            let published = self.published.clone();
+            move || usize::try_from(count(&published.view().counters)).unwrap_or(usize::MAX)
+        };
+        queues.add("pending_blocks", Some(PENDING_BLOCKS_MAX), of_view(|now| now.blocks_pending));
+        let waiting_max = WAITING_ATTESTATIONS_MAX + EARLY_ATTESTATIONS_MAX;
+        queues.add("pending_attestations", Some(waiting_max), of_view(|now| now.attestations_pending));
+        queues.add("blocks_without_data", None, of_view(|now| now.blocks_without_data));
+        queues.add("jobs_running", None, of_view(|now| now.jobs_running));
+        queues
+    }
+
+    fn every_slot(&self, metrics: Arc<NodeMetrics>) -> EverySlot {
         EverySlot {
             spec: self.spec,
             schedule: self.schedule(),
@@ -254,6 +325,7 @@ impl Parts {
             custody: self.custody.clone(),
             mailbox: self.mailbox.clone(),
             engines: self.engines.clone(),
+            metrics,
         }
     }
 
@@ -266,7 +338,7 @@ impl Parts {
         Arc::new(ForkSchedule::new(self.spec, self.genesis.validators_root))
     }
 
-    fn backend(&self, network: NetworkHandle) -> NodeBackend {
+    fn backend(&self, network: NetworkHandle, metrics: Arc<NodeMetrics>, reads: Reads) -> NodeBackend {
         NodeBackend {
             spec: self.spec,
             published: self.published.clone(),
@@ -279,7 +351,8 @@ impl Parts {
             custody: self.custody.clone(),
             engines: self.engines.clone(),
             events: self.events.clone(),
-            reads: Reads::default(),
+            metrics,
+            reads,
         }
     }
 
@@ -288,7 +361,8 @@ impl Parts {
         let count = std::thread::available_parallelism().map_or(2, usize::from);
         let workers = Workers::start(count, move |id, result| mailbox.answer(Answer::Job(id, result)))?;
         let mailbox = self.mailbox.clone();
-        let disk = Disk::start(self.spec, self.loads.database.clone(), move |report| {
+        let counts = self.counts.clone();
+        let disk = Disk::start(self.spec, self.loads.database.clone(), counts, move |report| {
             mailbox.answer(match report {
                 Report::Stored(seq) => Answer::Stored(seq),
                 Report::Fault(fault) => Answer::Broken(fault.to_string()),
@@ -307,6 +381,7 @@ impl Parts {
             published: self.published.clone(),
             backfill: self.backfilled.clone(),
             events: self.events.clone(),
+            counts: self.counts.clone(),
         })
     }
 
@@ -331,6 +406,7 @@ impl Parts {
                 self.withholding.clone(),
             ),
             schedule: self.schedule(),
+            counts: self.counts.clone(),
         };
         let runtime = tokio::runtime::Handle::current();
         let mailbox = self.mailbox.clone();
@@ -358,6 +434,11 @@ impl RunningNode {
     /// Where the Beacon API listens.
     pub fn http_address(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Where metrics are read, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// The network, for questions.
@@ -435,7 +516,7 @@ fn open_database(config: &BeaconConfig) -> Result<Arc<Database>, NodeError> {
             tracing::info!(percent = (part * 100.0) as u64, "the database is being checked");
         }
     };
-    let folder = config.data_dir.join("chain");
+    let folder = config.data_dir.join(CHAIN_FOLDER);
     let database = Database::open(&folder, &identity, CACHE_BYTES, on_repair)?;
     Ok(Arc::new(database))
 }

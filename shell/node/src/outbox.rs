@@ -67,6 +67,11 @@ impl Outbox {
         (Self { queue, dropped: Arc::default(), withholding }, commands)
     }
 
+    /// How many commands wait, and as many may.
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.queue.max_capacity() - self.queue.capacity(), self.queue.max_capacity())
+    }
+
     /// Queues a command; drops it where the queue is full.
     pub fn send(&self, command: ToNetwork) {
         if let (Some(withholding), ToNetwork::Publish(message)) = (&self.withholding, &command)

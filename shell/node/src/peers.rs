@@ -1,11 +1,13 @@
 //! Connected peers: the numbers by which sync knows them, and what the API tells of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use api::PeerInfo;
 use data_availability::ColumnIndex;
 use network::{Direction, Multiaddr, PeerId};
+
+use crate::metrics::client;
 
 /// A connected peer.
 #[derive(Clone, Debug)]
@@ -100,6 +102,19 @@ impl Peers {
     /// How many are connected.
     pub fn count(&self) -> usize {
         self.lock().by_id.len()
+    }
+
+    /// How many run which client, and who dialled.
+    pub fn by_client(&self) -> BTreeMap<(&'static str, &'static str), usize> {
+        let mut counts = BTreeMap::new();
+        for entry in self.lock().by_id.values() {
+            let direction = match entry.direction {
+                Direction::Inbound => "inbound",
+                Direction::Outbound => "outbound",
+            };
+            *counts.entry((client(&entry.agent), direction)).or_default() += 1;
+        }
+        counts
     }
 
     /// All connected peers, for the API.

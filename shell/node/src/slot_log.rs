@@ -8,12 +8,12 @@ use data_availability::columns::compute_subnet_for_data_column_sidecar;
 use execution::Engines;
 use network::{Announcement, ForkSchedule, Subnet, Subscriptions, TOPICS_AHEAD_EPOCHS, Topic, topics_at};
 use sync::SyncState;
-use transition::epoch::{EpochSummary, ValidatorFlags, ValidatorSummary};
 use types::{ForkName, Root, Slot, Spec, Time};
 
 use crate::column_peers::ColumnPeers;
 use crate::custody::OwnCustody;
 use crate::mailbox::Mailbox;
+use crate::metrics::NodeMetrics;
 use crate::outbox::{Outbox, ToNetwork};
 use crate::peers::Peers;
 use crate::published::Published;
@@ -44,6 +44,8 @@ pub struct EverySlot {
     pub mailbox: Mailbox,
     /// The execution engines, where there are any.
     pub engines: Option<Arc<Engines>>,
+    /// What the node tells of itself, part of which is computed once a slot.
+    pub metrics: Arc<NodeMetrics>,
 }
 
 impl EverySlot {
@@ -179,9 +181,9 @@ impl EverySlot {
 
     async fn log(&self, slot: Slot) {
         let view = self.published.view();
-        let state = view.clone();
-        let participation = tokio::task::spawn_blocking(move || participation_percent(&state)).await;
-        let participation = participation.ok().flatten();
+        let (metrics, sampled) = (self.metrics.clone(), view.clone());
+        let sample = tokio::task::spawn_blocking(move || metrics.sample(&sampled, slot)).await;
+        let participation = sample.ok().and_then(|sample| sample.participation_percent());
         tracing::info!(
             slot = slot.0,
             epoch = slot.epoch(self.spec).0,
@@ -209,22 +211,4 @@ fn sync_text(state: SyncState, view: &View, slot: Slot) -> String {
         SyncState::Synced if view.head.slot == slot => "synced".to_owned(),
         SyncState::Synced => format!("synced, no block for {} slots", slot.saturating_sub(view.head.slot)),
     }
-}
-
-/// The part of the active balance that attested to the right target in the epoch before the head's, as the head's
-/// chain holds it; none in the first epoch.
-fn participation_percent(view: &View) -> Option<f64> {
-    let state = &view.head.state;
-    if state.slot.epoch(view.spec) == 0 {
-        return None;
-    }
-    let summary = EpochSummary::new(state).ok()?;
-    let balance = |has: &dyn Fn(&ValidatorSummary) -> bool| -> f64 {
-        let chosen = summary.validators.iter().filter(|validator| has(validator));
-        chosen.map(|validator| validator.effective_balance.0 as f64).sum()
-    };
-    // The summary's own totals are never below one increment, which would show where nobody attested.
-    let active = balance(&|validator| validator.flags.has(ValidatorFlags::ACTIVE_PREVIOUS));
-    let attested = balance(&|validator| validator.is_unslashed_attester(ValidatorFlags::PREVIOUS_TARGET));
-    (active > 0.0).then(|| 100.0 * attested / active)
 }

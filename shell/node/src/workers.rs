@@ -64,6 +64,12 @@ impl Workers {
         Ok(Self { shared, threads })
     }
 
+    /// Tells how many jobs wait for a worker; the queue is held for that only.
+    pub fn depth(&self) -> impl Fn() -> usize + Send + Sync + 'static {
+        let shared = self.shared.clone();
+        move || shared.0.lock().expect("nobody panics with the queue").heap.len()
+    }
+
     /// Adds a job.
     pub fn submit(&self, id: JobId, priority: Priority, job: Job) {
         let (queue, bell) = &*self.shared;

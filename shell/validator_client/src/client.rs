@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::Client;
+use exporter::{Exporter, ExporterError, StatusPage};
+use prometheus_client::registry::Registry;
 use storage::Protection;
 use tokio::sync::{mpsc, watch};
 use types::{BlsPubkey, Slot, Time};
@@ -11,6 +13,7 @@ use validator::{Duties, Genesis, Input, Output};
 
 use crate::agreement::{Agreement, compare};
 use crate::journal::Journal;
+use crate::metrics::ClientMetrics;
 use crate::node_link::NodeLink;
 use crate::signed_log::SignedLog;
 use crate::signer::Signer;
@@ -31,6 +34,8 @@ const WAIT_MAX: Duration = Duration::from_secs(8);
 pub struct ValidatorClient {
     config: Config,
     signer: Arc<Signer>,
+    metrics: Arc<ClientMetrics>,
+    registry: Arc<Registry>,
 }
 
 impl ValidatorClient {
@@ -50,7 +55,11 @@ impl ValidatorClient {
             None => None,
         };
         let signer = Arc::new(Signer { keys: loaded.keys, protection, log, _locks: loaded.locks });
-        Ok(Self { config, signer })
+        let mut registry = Registry::default();
+        let genesis = genesis_of(&config);
+        let about = (config.beacon_node.as_str(), signer.keys.len());
+        let metrics = ClientMetrics::register(&mut registry, config.spec, genesis, about);
+        Ok(Self { config, signer, metrics, registry: Arc::new(registry) })
     }
 
     /// The keys it works for.
@@ -58,15 +67,35 @@ impl ValidatorClient {
         self.signer.keys.keys()
     }
 
+    /// Listens where metrics are to be read, where they are.
+    async fn serve_metrics(&self, shutdown: watch::Receiver<bool>) -> Result<(), ClientFailure> {
+        let Some(wanted) = &self.config.metrics else { return Ok(()) };
+        let metrics = self.metrics.clone();
+        let status: StatusPage = Arc::new(move || metrics.report());
+        let exporter = Exporter::bind(wanted, self.registry.clone(), Some(status)).await?;
+        let address = exporter.address().map_err(|error| {
+            ClientFailure::Metrics(ExporterError::Listen { address: wanted.address, error })
+        })?;
+        tokio::spawn(async move {
+            if let Err(error) = exporter.run(shutdown).await {
+                tracing::error!(%error, "metrics are no longer served");
+            }
+        });
+        tracing::info!("metrics at http://{address}/metrics");
+        Ok(())
+    }
+
     /// Works until `shutdown` turns true or its sender is gone. While the node cannot be reached, it tries again.
     ///
     /// # Errors
-    /// [`ClientFailure::OtherNetwork`], before anything was signed.
+    /// [`ClientFailure::OtherNetwork`], before anything was signed; [`ClientFailure::Metrics`].
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) -> Result<(), ClientFailure> {
+        self.serve_metrics(shutdown.clone()).await?;
         let link = Arc::new(NodeLink::new(
             self.config.spec,
             Client::new(&self.config.beacon_node),
             Arc::clone(&self.signer),
+            Arc::clone(&self.metrics),
         ));
         let mut tasks = Tasks::new();
         let result = tokio::select! {
@@ -84,10 +113,8 @@ impl ValidatorClient {
 
     async fn work(&self, link: Arc<NodeLink>, tasks: &mut Tasks) -> Result<(), ClientFailure> {
         self.agree(&link).await?;
-        let genesis = Genesis {
-            time: Time(self.config.genesis_time.saturating_mul(1000)),
-            validators_root: self.config.genesis_validators_root,
-        };
+        let genesis =
+            Genesis { time: genesis_of(&self.config), validators_root: self.config.genesis_validators_root };
         let config = validator::Config {
             keys: self.signer.keys.keys().copied().collect(),
             graffiti: self.config.graffiti,
@@ -130,6 +157,10 @@ impl ValidatorClient {
     }
 }
 
+fn genesis_of(config: &Config) -> Time {
+    Time(config.genesis_time.saturating_mul(1000))
+}
+
 fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time(u64::try_from(since.as_millis()).expect("the clock is within 500 million years"))
@@ -158,7 +189,10 @@ async fn run_machine(mut duties: Duties, link: Arc<NodeLink>, tasks: &mut Tasks)
                         let _ = sender.send(input).await;
                     });
                 }
-                Output::Done(done) => journal_of(&mut journal, &duties, &link).done(&done),
+                Output::Done(done) => {
+                    link.metrics.done(&done, now());
+                    journal_of(&mut journal, &duties, &link).done(&done);
+                }
                 Output::Missed(missed) => journal_of(&mut journal, &duties, &link).missed(&missed),
             }
         }
@@ -173,7 +207,7 @@ async fn run_machine(mut duties: Duties, link: Arc<NodeLink>, tasks: &mut Tasks)
 /// The journal begins with the slot that the client begins in.
 fn journal_of<'a>(journal: &'a mut Option<Journal>, duties: &Duties, link: &NodeLink) -> &'a mut Journal {
     let first = duties.current_slot().unwrap_or(Slot(0));
-    journal.get_or_insert_with(|| Journal::new(link.spec, first))
+    journal.get_or_insert_with(|| Journal::new(link.spec, first, link.metrics.clone()))
 }
 
 /// The next thing that happens: an answer, an event, or the machine's next deadline.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use exporter::ExporterConfig;
 use types::{ExecutionAddress, Root, Spec};
 
 /// Where the keys come from.
@@ -36,6 +37,8 @@ pub struct Config {
     pub keys: KeySource,
     /// A file that gets a line for every message signed, before it is published.
     pub signed_log: Option<PathBuf>,
+    /// Where metrics are read, and by which pages; none where they are not.
+    pub metrics: Option<ExporterConfig>,
     /// 32 bytes for every block.
     pub graffiti: Root,
     /// Who gets the fees of the blocks that are proposed; without it the beacon node decides.

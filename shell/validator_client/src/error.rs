@@ -45,6 +45,9 @@ pub enum ClientFailure {
     /// The history of signatures cannot be used.
     #[error(transparent)]
     Protection(ProtectionError),
+    /// Metrics cannot be served.
+    #[error(transparent)]
+    Metrics(#[from] exporter::ExporterError),
     /// The beacon node is of another network.
     #[error("the beacon node {url} is of another network: {reason}")]
     OtherNetwork {

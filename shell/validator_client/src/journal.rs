@@ -1,9 +1,12 @@
 //! What the operator reads: a line a slot, and a line for everything that was missed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use types::{Root, Slot, Spec, ValidatorIndex};
 use validator::{Done, Due, Duty, Missed};
+
+use crate::metrics::ClientMetrics;
 
 /// Validators that a line names; of more it says how many there are.
 const NAMED_MAX: usize = 8;
@@ -20,18 +23,26 @@ struct Tally {
     voted: Option<Root>,
 }
 
+impl Tally {
+    /// The duties done, in the order of [`Due`].
+    fn counts(&self) -> [usize; 5] {
+        [self.blocks, self.attestations, self.aggregates, self.sync_messages, self.contributions]
+    }
+}
+
 /// Counts duties until their slot is over. Bounded: a slot's count is dropped when its line is written.
 #[derive(Debug)]
 pub(crate) struct Journal {
     spec: &'static Spec,
     /// The first slot whose line is still to be written.
     next: Slot,
+    metrics: Arc<ClientMetrics>,
     tallies: BTreeMap<Slot, Tally>,
 }
 
 impl Journal {
-    pub(crate) fn new(spec: &'static Spec, first: Slot) -> Self {
-        Self { spec, next: first, tallies: BTreeMap::new() }
+    pub(crate) fn new(spec: &'static Spec, first: Slot, metrics: Arc<ClientMetrics>) -> Self {
+        Self { spec, next: first, metrics, tallies: BTreeMap::new() }
     }
 
     pub(crate) fn done(&mut self, done: &Done) {
@@ -69,6 +80,7 @@ impl Journal {
     }
 
     pub(crate) fn missed(&self, missed: &Missed) {
+        self.metrics.missed(missed);
         tracing::warn!("{}", missed_line(missed));
     }
 
@@ -85,6 +97,7 @@ impl Journal {
                 self.tallies = self.tallies.split_off(&current);
                 tracing::info!("slots {slot} to {}: the clock leapt over them", (leapt.0).max(current.0 - 1));
             } else {
+                self.metrics.slot(slot, due, tally.counts());
                 tracing::info!("{}", slot_line(self.spec, slot, &tally, due));
             }
         }

@@ -24,7 +24,9 @@ mod events;
 mod history;
 mod journal;
 mod keystores;
+mod metrics;
 mod node_link;
+mod reason;
 mod signed_log;
 mod signer;
 

@@ -11,6 +11,7 @@ use validator::{
     SyncSubscription,
 };
 
+use crate::metrics::{ClientMetrics, question};
 use crate::signer::Signer;
 
 /// Pauses between attempts to publish to a node that cannot be reached.
@@ -26,6 +27,7 @@ pub(crate) struct NodeLink {
     pub(crate) spec: &'static Spec,
     pub(crate) client: Client,
     pub(crate) signer: Arc<Signer>,
+    pub(crate) metrics: Arc<ClientMetrics>,
     /// False from the first request that found nobody until one is answered.
     reachable: AtomicBool,
     /// False from the first question for something to sign that the node was not ready for until one is answered.
@@ -33,13 +35,19 @@ pub(crate) struct NodeLink {
 }
 
 impl NodeLink {
-    pub(crate) fn new(spec: &'static Spec, client: Client, signer: Arc<Signer>) -> Self {
-        Self { spec, client, signer, reachable: AtomicBool::new(true), ready: AtomicBool::new(true) }
+    pub(crate) fn new(
+        spec: &'static Spec,
+        client: Client,
+        signer: Arc<Signer>,
+        metrics: Arc<ClientMetrics>,
+    ) -> Self {
+        Self { spec, client, signer, metrics, reachable: AtomicBool::new(true), ready: AtomicBool::new(true) }
     }
 
     /// Says once that the node is gone, and once that it is back.
     pub(crate) fn note(&self, error: Option<&ClientError>) {
         let url = self.client.url();
+        self.metrics.reachable(!matches!(error, Some(ClientError::Unreachable { .. })));
         match error {
             Some(ClientError::Unreachable { reason, .. }) => {
                 if self.reachable.swap(false, Ordering::Relaxed) {
@@ -60,6 +68,7 @@ impl NodeLink {
         let url = self.client.url();
         match error {
             Some(error) if error.code() == Some(UNAVAILABLE) => {
+                self.metrics.ready(false);
                 if self.ready.swap(false, Ordering::Relaxed) {
                     tracing::warn!(
                         "the beacon node {url} is not ready, so nothing is signed: {}",
@@ -69,6 +78,7 @@ impl NodeLink {
             }
             Some(_) => {}
             None => {
+                self.metrics.ready(true);
                 if !self.ready.swap(true, Ordering::Relaxed) {
                     tracing::info!("the beacon node {url} is ready again");
                 }
@@ -78,6 +88,13 @@ impl NodeLink {
 
     /// The answer to a question, or in plain words why there is none.
     pub(crate) async fn answer(&self, ask: Ask) -> Result<Answer, String> {
+        let (question, begun) = (question(&ask), Instant::now());
+        let answer = self.find_answer(ask).await;
+        self.metrics.asked(question, begun.elapsed(), answer.is_ok());
+        answer
+    }
+
+    async fn find_answer(&self, ask: Ask) -> Result<Answer, String> {
         let result = match ask {
             Ask::Sign(requests) => return self.sign(requests).await,
             Ask::PublishBlock(_)
@@ -166,6 +183,7 @@ impl NodeLink {
             .map(|(pubkey, index, status)| KeyInfo { pubkey: *pubkey, index: *index, active: active(status) })
             .collect();
         let active = infos.iter().filter(|info| info.active).count();
+        self.metrics.active(active);
         tracing::info!("of {} keys looked up, the chain knows {}; active: {active}", keys.len(), infos.len());
         Ok(infos)
     }

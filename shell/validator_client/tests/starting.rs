@@ -47,6 +47,7 @@ impl Folder {
             data_dir: self.temporary.path().join(data_dir),
             keys: KeySource::Keystores { keystores_dir, secrets_dir },
             signed_log: None,
+            metrics: None,
             graffiti: Root::ZERO,
             suggested_fee_recipient: None,
         }

@@ -8,6 +8,7 @@ use clap::Args;
 use node::{BeaconConfig, BeaconNode, Misbehaviour, NetworkFolder};
 
 use crate::execution_choice::{ExecutionChoice, ExecutionEngines};
+use crate::metrics_choice::MetricsChoice;
 use crate::{logging, shutdown};
 
 /// Follow a network, serve the Beacon API, and let validators take part.
@@ -62,6 +63,8 @@ pub struct Beacon {
     supernode: bool,
     #[command(flatten)]
     execution: ExecutionChoice,
+    #[command(flatten)]
+    metrics: MetricsChoice<5054>,
     /// Break the rules on purpose, on test networks only: withhold-columns=FROM_SLOT..TO_SLOT publishes own blocks of
     /// these slots without most of their data columns, and keeps them from peers that ask.
     #[arg(long, value_name = "DEED", help_heading = "For drills")]
@@ -128,6 +131,7 @@ impl Beacon {
             execution: engines.endpoints.clone(),
             fee_recipient: self.execution.suggested_fee_recipient,
             supernode: self.supernode,
+            metrics: self.metrics.config(),
             misbehaviour: self.misbehave,
         }
     }

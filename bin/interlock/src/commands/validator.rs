@@ -9,6 +9,7 @@ use node::NetworkFolder;
 use types::{ExecutionAddress, Root};
 use validator_client::{Config, KeySource, ValidatorClient};
 
+use crate::metrics_choice::MetricsChoice;
 use crate::{logging, shutdown};
 
 /// Propose, attest and aggregate with validator keys, through a beacon node.
@@ -33,6 +34,8 @@ pub struct Validator {
     /// Append a line of JSON for every message signed, before it is published.
     #[arg(long, value_name = "FILE")]
     signed_log: Option<PathBuf>,
+    #[command(flatten)]
+    metrics: MetricsChoice<5064>,
     /// A text for the blocks that are proposed, at most 32 bytes.
     #[arg(long, value_name = "TEXT", default_value = "", value_parser = parse_graffiti)]
     graffiti: Root,
@@ -100,6 +103,7 @@ impl Validator {
             data_dir: self.data_dir,
             keys,
             signed_log: self.signed_log,
+            metrics: self.metrics.config(),
             graffiti: self.graffiti,
             suggested_fee_recipient: self.suggested_fee_recipient,
         })?;

@@ -16,6 +16,7 @@ mod pool;
 mod production;
 mod publish;
 mod publish_block;
+mod requests;
 mod states;
 mod validators;
 
@@ -25,12 +26,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
+use axum::middleware;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::cors::CorsLayer;
 
 use crate::{ApiError, Backend};
+
+pub use requests::Requests;
 
 /// The largest body: a full block of any fork and tens of blobs as JSON, or thousands of attestations.
 const BODY_BYTES_MAX: usize = 32 << 20;
@@ -64,6 +68,7 @@ pub enum ServerError {
 pub struct Server {
     listener: TcpListener,
     router: Router,
+    requests: Arc<Requests>,
 }
 
 impl Server {
@@ -72,16 +77,24 @@ impl Server {
         let address = config.address;
         let listen = |error| ServerError::Listen { address, error };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let mut router = routes().with_state(backend).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+        let requests = Arc::new(Requests::default());
+        let count = middleware::from_fn_with_state(requests.clone(), requests::count);
+        let mut router =
+            routes().with_state(backend).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(count);
         if config.allow_any_origin {
             router = router.layer(CorsLayer::permissive());
         }
-        Ok(Self { listener, router })
+        Ok(Self { listener, router, requests })
     }
 
     /// Where it listens.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// The count of its requests.
+    pub fn requests(&self) -> Arc<Requests> {
+        self.requests.clone()
     }
 
     /// Serves until `shutdown` turns true.
@@ -116,6 +129,11 @@ fn routes() -> Router<Shared> {
         .route("/eth/v1/debug/beacon/data_column_sidecars/{block_id}", get(data::data_column_sidecars))
         .route("/eth/v1/debug/fork_choice", get(debug::fork_choice))
         .route("/eth/v1/events", get(events::events))
+        .route("/interlock/v1/status", get(pages::status))
+        .route("/dashboard", get(pages::to_dashboard))
+        .route("/dashboard/", get(pages::dashboard))
+        .route("/dashboard/nodes.json", get(pages::nodes))
+        .route("/dashboard/{name}", get(pages::dashboard_file))
         .route("/", get(pages::to_page))
         .route("/forkview", get(pages::to_page))
         .route("/forkview/", get(pages::page))

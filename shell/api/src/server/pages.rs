@@ -1,11 +1,12 @@
-//! The fork view, served beside the API.
+//! The fork view and the dashboard, served beside the API.
 
 use axum::Json;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
+use super::Shared;
 use crate::ApiError;
 
 /// Leads to the page; with its slash, for its files are named relative to it.
@@ -26,7 +27,29 @@ pub async fn file(Path(name): Path<String>) -> Result<Response, ApiError> {
     Ok(([(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, "no-cache")], asset.text).into_response())
 }
 
-/// The nodes that the page shows where its address names none: this one, by addresses relative to the page's.
+/// Leads to the dashboard.
+pub async fn to_dashboard() -> Redirect {
+    Redirect::temporary("/dashboard/")
+}
+
+/// The dashboard.
+pub async fn dashboard() -> Result<Response, ApiError> {
+    dashboard_file(Path(String::new())).await
+}
+
+/// A file of the dashboard.
+pub async fn dashboard_file(Path(name): Path<String>) -> Result<Response, ApiError> {
+    let asset = dashboard::asset(&name)
+        .ok_or_else(|| ApiError::not_found(format!("the dashboard has no file {name:?}")))?;
+    Ok(([(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, "no-cache")], asset.text).into_response())
+}
+
+/// The figures that the dashboard shows.
+pub async fn status(State(backend): State<Shared>) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(backend.status())).into_response()
+}
+
+/// The nodes that the pages show where their address names none: this one, by addresses relative to the page's.
 pub async fn nodes() -> Json<Value> {
     Json(json!({ "nodes": [{ "id": "this", "name": "this node", "url": "" }] }))
 }

@@ -64,6 +64,7 @@ pub fn config(chain: &MiniChain, url: String, data_dir: &Path) -> Config {
         data_dir: data_dir.to_owned(),
         keys: KeySource::Interop(0..chain.genesis.validators.len() as u64),
         signed_log: Some(data_dir.with_extension("signed.jsonl")),
+        metrics: None,
         graffiti: Root::from([0x67; 32]),
         suggested_fee_recipient: Some(types::FixedBytes([0xfe; 20])),
     }

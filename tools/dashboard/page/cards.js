@@ -1,0 +1,176 @@
+// What a node and its validator client look like.
+
+import { bytes, el, epochBars, ms, percent, spark, stack, strip, toneClass } from './charts.js';
+
+const COLOURS = ['var(--c0)', 'var(--c1)', 'var(--c2)', 'var(--c3)', 'var(--c4)', 'var(--c5)', 'var(--c6)', 'var(--c7)'];
+const CLIENTS = ['interlock', 'lighthouse', 'lodestar', 'nimbus', 'prysm', 'teku', 'grandine', 'caplin'];
+const STAGES = ['checks', 'waited', 'signatures', 'transition', 'head'];
+
+const section = (title, ...children) => el('section', {}, el('h3', {}, title), ...children);
+const figure = (value, label, kind = '', title) => el('div', { title }, el('b', { class: kind }, value), el('small', {}, label));
+
+// The last epoch whose votes cannot grow any more, where there is one.
+export function settled(epochs, head) {
+  return epochs?.findLast(votes => votes.epoch + 1 < head) ?? epochs?.at(-1);
+}
+
+export function health(source) {
+  const status = source.status, chain = status?.chain;
+  if (source.why) return ['down', 'bad'];
+  if (status.kind === 'validator') return !status.reachable ? ['node unreachable', 'bad'] : !status.ready ? ['node not ready', 'soso'] : ['working', 'good'];
+  if (status.sync.state === 'syncing') return [`${status.sync.distance} slots behind`, 'soso'];
+  if (chain.optimistic) return ['optimistic', 'opt'];
+  const late = source.clock(Date.now()) - chain.head_slot;
+  return late > 3 ? [`no block for ${late} slots`, 'soso'] : ['in step', 'good'];
+}
+
+export function nodeCard(source, validators, wide) {
+  const status = source.status, [word, kind] = health(source);
+  const head = el('header', {}, el('h2', {}, source.name), el('span', { class: 'version' }, status?.version ?? ''), el('span', { class: 'gap' }),
+    el('span', { class: `pill ${kind}` }, word));
+  if (!status) return [head, el('p', { class: 'why' }, `${source.url}: ${source.why}`)];
+  const parts = [head];
+  if (source.why) parts.push(el('p', { class: 'why' }, source.why));
+  if (status.kind === 'beacon') parts.push(...beacon(source, status, wide));
+  for (const client of validators) parts.push(...validator(client, wide, source));
+  return parts;
+}
+
+function beacon(source, status, wide) {
+  const { chain, peers } = status, now = source.clock(Date.now());
+  const epoch = Math.floor(now / chain.slots_per_epoch), distance = epoch - chain.finalized_epoch;
+  const headEpoch = Math.floor(chain.head_slot / chain.slots_per_epoch);
+  const all = settled(status.participation?.epochs, headEpoch), local = settled(status.local?.epochs, headEpoch);
+  const late = Math.max(0, now - chain.head_slot);
+  const figures = el('div', { class: 'figures' },
+    figure(chain.head_slot, late ? `head, ${late} behind` : 'head slot', '', chain.head_root ?? ''),
+    figure(distance, 'finality, epochs', toneClass(-distance, -3, -5), `finalized ${chain.finalized_epoch}, justified ${chain.justified_epoch}`),
+    figure(percent(all?.target), 'participation', all ? toneClass(all.target, .95, .667) : 'dim'),
+    figure(percent(local?.target), local ? `inclusion of ${local.active}` : 'inclusion', local ? toneClass(local.target, .98, .9) : 'dim'),
+    figure(peers.total, 'peers', peers.total ? '' : 'bad'));
+  const parts = [figures];
+  const charts = el('div', { class: 'two' });
+  if (status.participation) {
+    charts.append(section('Participation by epoch', epochBars(status.participation.epochs, headEpoch - 1)));
+  }
+  charts.append(section('Peers by client', ...peerBars(peers)));
+  parts.push(charts);
+  if (status.process) parts.push(resources(source, status));
+  if (status.imports) parts.push(imports(status, wide));
+  if (status.queues) parts.push(queues(status.queues, wide));
+  if (wide && !status.foreign) parts.push(more(status));
+  return parts;
+}
+
+function peerBars(peers) {
+  const names = Object.keys(peers.clients).sort((a, b) => total(peers.clients[b]) - total(peers.clients[a]));
+  const colour = name => COLOURS[CLIENTS.indexOf(name)] ?? 'var(--dim)';
+  const ways = names.map(name => peers.clients[name]);
+  const sum = way => ways.reduce((all, counts) => all + (counts[way] ?? 0), 0);
+  return [...stack(names.map(name => ({ name, value: total(peers.clients[name]), colour: colour(name) }))),
+    el('div', { class: 'legend' }, `${sum('inbound')} dialled us, ${sum('outbound')} dialled by us`)];
+}
+
+const total = counts => Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+function resources(source, status) {
+  const box = (name, value, detail, line, colour, max) => el('div', { class: 'spark-box' },
+    el('h3', {}, name), el('div', { class: 'value' }, el('span', {}, value), el('small', {}, detail)), spark(line, colour, max));
+  const cores = status.process.processors || 1, cpu = source.line('cpu'), busy = source.line('busy');
+  return el('div', { class: 'sparks' },
+    box('CPU', cpu.length ? `${(100 * cpu.at(-1)).toFixed(0)} %` : '–', `of ${100 * cores}`, cpu, 'var(--c0)', .2),
+    box('Memory', bytes(status.process.resident_bytes), '', source.line('rss'), 'var(--c3)'),
+    status.core_busy_seconds === undefined
+      ? box('Threads', status.process.threads, '', [], 'var(--c4)')
+      : box('Core thread', busy.length ? `${(100 * busy.at(-1)).toFixed(1)} %` : '–', 'busy', busy, 'var(--c4)', .1),
+    status.database
+      ? box('Database', bytes(status.database.bytes), '', source.line('database'), 'var(--c2)')
+      : box('Open files', status.process.open_fds, `of ${status.process.max_fds}`, [], 'var(--c2)'));
+}
+
+function imports(status) {
+  const times = status.imports, count = times.total?.count ?? 0;
+  const parts = STAGES.map((stage, index) => ({ name: stage, value: times[stage]?.p50_ms ?? 0, text: ms(times[stage]?.p50_ms), colour: COLOURS[index] }));
+  const title = count ? `Block import: half within ${ms(times.total.p50_ms)}, 95 % within ${ms(times.total.p95_ms)}` : 'Block import: no live block yet';
+  return section(title, ...(count ? stack(parts) : []));
+}
+
+function queues(all, wide) {
+  const shown = wide ? all : all.filter(queue => queue.depth > 0 && queue.name !== 'jobs_running');
+  const one = queue => {
+    const part = queue.bound ? queue.depth / queue.bound : 0, colour = part > .8 ? 'var(--bad)' : part > .4 ? 'var(--soso)' : 'var(--good)';
+    return el('div', { class: 'queue', title: queue.bound ? `${queue.depth} of ${queue.bound}` : `${queue.depth}, bounded by what was given out` },
+      el('span', { class: 'name' }, queue.name.replaceAll('_', ' ')),
+      el('span', {}, queue.bound ? `${queue.depth} / ${queue.bound}` : queue.depth),
+      el('div', { class: 'bar' }, el('i', { style: `width:${Math.min(100, 100 * part)}%;background:${colour}` })));
+  };
+  const title = wide ? 'Queues' : shown.length ? `Queues that are not empty, of ${all.length}` : `Queues: all ${all.length} are empty`;
+  return section(title, el('div', { class: 'queues' }, shown.map(one)));
+}
+
+function rows(title, head, lines) {
+  return section(title, el('table', {},
+    el('thead', {}, el('tr', {}, head.map((name, index) => el('th', { class: index ? 'n' : '' }, name)))),
+    el('tbody', {}, lines.map(cells => el('tr', {}, cells.map((cell, index) => el('td', { class: index ? 'n' : '' }, cell)))))));
+}
+
+function more(status) {
+  const { memory, counters, validators, engine } = status;
+  const calls = Object.entries(engine.calls ?? {}).map(([call, times]) => [call.replaceAll('_', ' '), times.count, ms(times.p50_ms), ms(times.p95_ms)]);
+  return el('div', { class: 'two' },
+    rows('Memory', ['', ''], [
+      ['states', memory.states], ['their pages', bytes(memory.state_bytes)], ['blocks', memory.blocks], ['blocks of fork choice', memory.fork_choice_blocks],
+      ['data that waits', bytes(memory.data_bytes_pending)],
+    ]),
+    rows('Since the start', ['', ''], Object.entries(counters).map(([name, count]) => [name.replaceAll('_', ' '), count])),
+    rows('Validators', ['', ''], Object.entries(validators).map(([name, count]) => [name, count])),
+    rows(`Execution engine: ${engine.text}`, ['call', 'count', 'half', '95 %'], calls));
+}
+
+const sum = object => Object.values(object).reduce((all, count) => all + count, 0);
+
+export function missedOf(client) {
+  return (client.status?.duties ?? []).reduce((all, duty) => all + sum(duty.missed), 0);
+}
+
+function validator(client, wide, node) {
+  const status = client.status, [word, kind] = health(client);
+  const head = el('header', {}, el('h2', {}, client.name), el('span', { class: 'version' }, status ? `${status.active_keys} of ${status.keys} keys active` : ''),
+    el('span', { class: 'gap' }), el('span', { class: `pill ${kind}` }, word));
+  if (!status) return [head, el('p', { class: 'why' }, `${client.url}: ${client.why}`)];
+  const last = status.slots.at(-1)?.slot ?? 0, missed = missedOf(client);
+  const reasons = {};
+  for (const duty of status.duties) {
+    for (const [reason, count] of Object.entries(duty.missed)) reasons[reason] = (reasons[reason] ?? 0) + count;
+  }
+  const words = Object.entries(reasons).map(([reason, count]) => `${count} ${reason.replaceAll('_', ' ')}`).join(', ');
+  const title = missed ? `Duties of the last slots: ${missed} missed since the start (${words})` : 'Duties of the last slots: none missed since the start';
+  const parts = [node ? head : null, section(title, strip(status.slots, Math.max(0, last - 63)))];
+  if (!node || wide) {
+    const lines = status.duties.filter(duty => duty.due || duty.done || sum(duty.missed))
+      .map(duty => [duty.duty.replaceAll('_', ' '), duty.due, duty.done, sum(duty.missed), ms(duty.p50_ms), ms(duty.p95_ms)]);
+    parts.push(rows('Since the start', ['duty', 'due', 'done', 'missed', 'half done within', '95 %'], lines));
+    const asked = status.questions.filter(question => question.count)
+      .map(question => [question.question.replaceAll('_', ' '), question.count, question.failed, ms(question.p50_ms), ms(question.p95_ms)]);
+    parts.push(rows('Questions to node and signer', ['', 'asked', 'failed', 'half within', '95 %'], asked), resources(client, status));
+  }
+  return parts;
+}
+
+// A validator client whose node is not among those that are shown.
+export function validatorCard(client, wide) {
+  const [word, kind] = health(client);
+  const head = el('header', {}, el('h2', {}, client.name), el('span', { class: 'version' }, client.status?.version ?? ''), el('span', { class: 'gap' }), el('span', { class: `pill ${kind}` }, word));
+  return [head, ...validator(client, wide, null).filter(part => part !== null)];
+}
+
+// What was missed, by whoever missed it, the newest first.
+export function missTable(clients) {
+  const all = clients.flatMap(client => (client.status?.misses ?? []).map(miss => ({ ...miss, client: client.name })));
+  if (!all.length) return null;
+  all.sort((a, b) => (b.slot ?? 0) - (a.slot ?? 0));
+  const names = miss => `${miss.validators.join(', ')}${miss.count > miss.validators.length ? ` and ${miss.count - miss.validators.length} more` : ''}`;
+  return el('div', {}, el('h3', {}, 'Missed duties'), el('table', {},
+    el('thead', {}, el('tr', {}, ['client', 'what', 'validators', 'why'].map(name => el('th', {}, name)))),
+    el('tbody', {}, all.slice(0, 40).map(miss => el('tr', {}, el('td', {}, miss.client), el('td', {}, miss.what), el('td', {}, names(miss)), el('td', {}, miss.why))))));
+}

@@ -1,0 +1,99 @@
+// Small pictures, drawn as elements; no text from outside is ever read as markup.
+
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === 'style') node.style.cssText = value; else if (value !== undefined) node.setAttribute(name, value);
+  }
+  node.append(...children.flat().filter(child => child !== null && child !== undefined));
+  return node;
+}
+
+function shape(tag, attributes, ...children) {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+function titled(node, text) {
+  const title = shape('title', {});
+  title.textContent = text;
+  node.prepend(title);
+  return node;
+}
+
+// A line of the last values, from zero to the greatest, or to `max`.
+export function spark(values, colour, max) {
+  const [width, height] = [120, 30], top = Math.max(max ?? 0, ...values, 1e-9) * 1.08;
+  const svg = shape('svg', { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', height: 30, 'aria-hidden': 'true' });
+  if (values.length > 1) {
+    const x = index => width - (values.length - 1 - index) * width / 159;
+    const points = values.map((value, index) => `${x(index).toFixed(1)},${(height - 1 - value / top * (height - 2)).toFixed(1)}`);
+    svg.append(
+      shape('polygon', { points: `${x(0).toFixed(1)},${height} ${points.join(' ')} ${width},${height}`, fill: colour, opacity: .16 }),
+      shape('polyline', { points: points.join(' '), fill: 'none', stroke: colour, 'stroke-width': 1.4, 'vector-effect': 'non-scaling-stroke' }),
+    );
+  }
+  return svg;
+}
+
+// Epochs as bars from 0 to 100 %: the target as the bar, the head as its darker part. Two thirds, which finality needs, are a line.
+export function epochBars(epochs, last) {
+  const [width, height, count] = [240, 62, 12], step = width / count;
+  const svg = shape('svg', { viewBox: `0 0 ${width} ${height + 11}`, role: 'img', 'aria-label': 'Participation by epoch' });
+  const y = part => height - part * (height - 4);
+  svg.append(shape('line', { x1: 0, x2: width, y1: y(2 / 3), y2: y(2 / 3), stroke: 'var(--dim)', 'stroke-dasharray': '2 3', 'stroke-width': .7 }));
+  epochs.slice(-count).forEach((votes, index, shown) => {
+    const x = width - (shown.length - index) * step, colour = tone(votes.target, .95, .667);
+    const group = shape('g', { opacity: votes.epoch === last ? .6 : 1 });
+    group.append(
+      shape('rect', { x: x + 1, y: 4, width: step - 3, height: height - 4, fill: 'var(--faint)', rx: 2 }),
+      shape('rect', { x: x + 1, y: y(votes.target), width: step - 3, height: height - y(votes.target), fill: colour, opacity: .45, rx: 2 }),
+      shape('rect', { x: x + 1, y: y(votes.head), width: step - 3, height: height - y(votes.head), fill: colour, rx: 2 }),
+    );
+    const label = shape('text', { x: x + step / 2 - .5, y: height + 9, 'text-anchor': 'middle' });
+    label.textContent = votes.epoch;
+    group.append(label);
+    svg.append(titled(group, `epoch ${votes.epoch}: source ${percent(votes.source)}, target ${percent(votes.target)}, head ${percent(votes.head)}, of ${votes.active} validators`));
+  });
+  return svg;
+}
+
+export const tone = (value, good, soso) => value >= good ? 'var(--good)' : value >= soso ? 'var(--soso)' : 'var(--bad)';
+export const toneClass = (value, good, soso) => value >= good ? 'good' : value >= soso ? 'soso' : 'bad';
+export const percent = value => value === undefined || value === null ? '–' : `${(100 * value).toFixed(value > .99995 || value === 0 ? 0 : 1)} %`;
+
+export function bytes(count) {
+  if (count === undefined || count === null) return '–';
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0;
+  while (count >= 1024 && unit < units.length - 1) { count /= 1024; unit += 1; }
+  return `${count.toFixed(count < 10 && unit > 0 ? 1 : 0)} ${units[unit]}`;
+}
+
+export const ms = value => value === undefined || value === null ? '–' : value >= 1000 ? `${(value / 1000).toFixed(1)} s` : `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`;
+
+// Parts of a whole, side by side, with their names below.
+export function stack(parts) {
+  const whole = parts.reduce((sum, part) => sum + part.value, 0);
+  const bar = el('div', { class: 'stack' }, parts.map(part =>
+    el('i', { style: `flex:${part.value || 0};background:${part.colour}`, title: `${part.name}: ${part.text ?? part.value}` })));
+  const legend = el('div', { class: 'legend' }, parts.map(part =>
+    el('span', {}, el('i', { style: `background:${part.colour}` }), `${part.name} ${part.text ?? part.value}`)));
+  return whole > 0 ? [bar, legend] : [bar, el('div', { class: 'legend' }, 'none')];
+}
+
+// A square a slot.
+export function strip(slots, first) {
+  const known = new Map(slots.map(slot => [slot.slot, slot]));
+  const cells = [];
+  for (let slot = first; slot < first + 64; slot += 1) {
+    const found = known.get(slot), sum = list => list.reduce((all, count) => all + count, 0);
+    const due = found ? sum(found.due) : 0, done = found ? sum(found.done) : 0;
+    const kind = !due ? '' : done >= due ? 'all' : done ? 'some' : 'none';
+    const words = found ? `slot ${slot}: ${done} of ${due} duties done` : `slot ${slot}`;
+    cells.push(el('i', { class: kind, title: words }));
+  }
+  return el('div', { class: 'strip', role: 'img', 'aria-label': 'Duties of the last slots' }, cells);
+}
