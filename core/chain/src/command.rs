@@ -60,6 +60,18 @@ pub enum Command {
     Flush,
 }
 
+impl Command {
+    /// The block that is to be published, where one is.
+    pub fn published_block(&self) -> Option<&SignedBeaconBlock> {
+        match self {
+            Self::PublishBlock(published) | Self::PublishBlockOnceExecuted(published) => {
+                Some(&published.block)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A signed block, and the data that belongs to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishedBlock {

@@ -165,15 +165,15 @@ impl View {
     ) -> Result<Duties<AttesterDuty>, ViewError> {
         self.check_epoch(epoch)?;
         let before = Epoch(epoch.0.saturating_sub(self.spec.preset.min_seed_lookahead)).max(GENESIS_EPOCH);
-        let state = self.head_state_at(epoch)?;
+        let state = self.state_for_committees_of(epoch)?;
         let cache = committee_cache(&state, epoch).map_err(fault)?;
-        let wanted: std::collections::BTreeSet<_> = validators.iter().collect();
+        let wanted = Wanted::of(validators, state.validators.len());
         let mut duties = Vec::new();
         for slot in (0..cache.slots_per_epoch).map(|place| cache.first_slot + place) {
             for index in 0..cache.committees_per_slot {
                 let range = cache.range(slot, index).expect("slot and index are the cache's own");
                 let committee = &cache.shuffling[range];
-                for (place, validator) in committee.iter().enumerate().filter(|(_, v)| wanted.contains(v)) {
+                for (place, validator) in committee.iter().enumerate().filter(|(_, v)| wanted.has(**v)) {
                     duties.push(AttesterDuty {
                         pubkey: state.validators[validator.as_usize()].pubkey,
                         validator_index: *validator,
@@ -227,6 +227,13 @@ impl View {
         self.block_root_at(slot).ok_or(behind)
     }
 
+    /// A state of the head's chain that knows the committees of an epoch: they are settled an epoch ahead, so that nothing
+    /// has to be advanced for the epoch after the head's.
+    fn state_for_committees_of(&self, epoch: Epoch) -> Result<Arc<BeaconState>, ViewError> {
+        let head = self.head.state.slot.epoch(self.spec);
+        if epoch <= head + 1 { Ok(self.head.state.clone()) } else { self.state_in_epoch(epoch) }
+    }
+
     /// A state of the head's chain whose epoch is this one or next to it, so that it knows its committees and, where
     /// it is of the epoch or later, its checkpoints.
     fn head_state_at(&self, epoch: Epoch) -> Result<Arc<BeaconState>, ViewError> {
@@ -257,6 +264,23 @@ impl View {
         let mut state = (**nearest.unwrap_or(&self.head.state)).clone();
         process_slots(&mut state, epoch.start_slot(spec)).map_err(fault)?;
         Ok(Arc::new(state))
+    }
+}
+
+/// Some validators of a registry, one bit each: every member of every committee of an epoch is asked after.
+struct Wanted(Vec<u64>);
+
+impl Wanted {
+    fn of(validators: &[ValidatorIndex], registry: usize) -> Self {
+        let mut words = vec![0; registry.div_ceil(64)];
+        for validator in validators.iter().filter(|validator| validator.0 < registry as u64) {
+            words[validator.as_usize() / 64] |= 1 << (validator.0 % 64);
+        }
+        Self(words)
+    }
+
+    fn has(&self, validator: ValidatorIndex) -> bool {
+        self.0[validator.as_usize() / 64] >> (validator.0 % 64) & 1 == 1
     }
 }
 

@@ -10,7 +10,10 @@ use types::{BeaconState, Root, SignedBeaconBlock, SszExt, Time};
 use crate::chain::Chain;
 use crate::data_gate::SegmentData;
 use crate::execute::{ExecutedBlock, ProposerSignatures, Stopped};
-use crate::limits::{IMPORT_JOBS_MAX, IMPORTS_MAX, INVALID_ROOTS_MAX, RECENT_BLOCKS_MAX, SEGMENTS_MAX};
+use crate::limits::{
+    FIRST_STATE_BYTES_A_VALIDATOR, IMPORT_JOBS_MAX, IMPORTS_MAX, INVALID_ROOTS_MAX, RECENT_BLOCKS_MAX,
+    SEGMENTS_MAX, STATE_BYTES_A_VALIDATOR,
+};
 use crate::payload::{Decision, Held};
 use crate::states::{Rank, StateKey};
 use crate::work::Purpose;
@@ -540,16 +543,21 @@ impl Chain {
         let (spec, store, head) = (self.spec, &self.fork_choice, self.head.root);
         let pinned = [head, store.justified_checkpoint().root, store.finalized_checkpoint().root];
         let recent = self.slot.epoch(spec).saturating_sub(crate::limits::BOUNDARY_EPOCHS);
+        let is_first = |node: &fork_choice::Node| {
+            let parent = store.block(&node.parent_root);
+            parent.is_none_or(|parent| parent.slot.epoch(spec) < node.slot.epoch(spec))
+        };
         let rank = |root: &Root| match store.block(root) {
             _ if pinned.contains(root) => Rank::Pinned,
-            Some(node) if node.slot.epoch(spec) >= recent => {
-                let parent = store.block(&node.parent_root);
-                let is_first = parent.is_none_or(|parent| parent.slot.epoch(spec) < node.slot.epoch(spec));
-                if is_first { Rank::Boundary } else { Rank::Ordinary }
-            }
+            Some(node) if node.slot.epoch(spec) >= recent && is_first(&node) => Rank::Boundary,
             _ => Rank::Ordinary,
         };
-        self.states.insert(root, state, rank);
+        let of_validator = match store.block(&root).is_none_or(|node| is_first(&node)) {
+            true => FIRST_STATE_BYTES_A_VALIDATOR,
+            false => STATE_BYTES_A_VALIDATOR,
+        };
+        let own_bytes = state.validators.len() * of_validator;
+        self.states.insert(root, (state, own_bytes), rank);
         self.published.is_stale = true;
     }
 

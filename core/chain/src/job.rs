@@ -7,15 +7,17 @@ use std::sync::Arc;
 use crypto::{SignatureSet, find_invalid};
 use data_availability::{Recovery, Sidecar};
 use fork_choice::JustifiedBalances;
-use transition::accessors::{get_current_epoch, get_total_active_balance};
+use transition::accessors::{
+    committee_cache, get_beacon_proposer_indices, get_current_epoch, get_total_active_balance,
+};
 use transition::predicates::is_active_validator;
 use transition::{Signatures, ValidateResult, process_slots, state_transition};
-use types::{BeaconState, Checkpoint, SignedBeaconBlock, Slot};
+use types::{BeaconState, Checkpoint, Root, SignedBeaconBlock, Slot};
 
 pub use crate::build::BuildBlock;
 pub use crate::data_jobs::{MakeSidecars, VerifySidecars};
 pub use crate::execute::{ExecuteBlocks, Executed};
-use crate::{Produced, Why};
+use crate::{Produced, Why, share_equal_parts};
 
 /// Which job to run first: the one with the smaller priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,10 +90,12 @@ pub struct AdvanceState {
     pub(crate) balances_of: Option<Checkpoint>,
 }
 
-/// A stored state, and the blocks that were executed on it before.
+/// A stored state, and the blocks that were executed on it before; perhaps none.
 #[derive(Debug)]
 pub struct ReplayStates {
     pub(crate) state: Arc<BeaconState>,
+    /// A state in memory to share with: the head's.
+    pub(crate) like: Arc<BeaconState>,
     pub(crate) blocks: Vec<Arc<SignedBeaconBlock>>,
 }
 
@@ -125,6 +129,14 @@ impl Job {
             Self::VerifySidecars(job) => JobResult::InvalidSidecars(job.run()),
             Self::MakeSidecars(job) => JobResult::Sidecars(job.run()),
             Self::RecoverColumns(job) => JobResult::Sidecars(recovered(&job)),
+        }
+    }
+
+    /// The block that is executed, where it is one alone, as those of the present are.
+    pub fn executed_block(&self) -> Option<Root> {
+        match self {
+            Self::ExecuteBlocks(job) if job.blocks.len() == 1 => job.blocks.first().map(|(root, _)| *root),
+            _ => None,
         }
     }
 
@@ -170,6 +182,7 @@ impl AdvanceState {
         if state.slot < self.slot {
             process_slots(Arc::make_mut(&mut state), self.slot).map_err(|error| error.to_string())?;
         }
+        remember(&state);
         let balances = self.balances_of.map(|_| justified_balances(&state)).transpose()?;
         Ok(AdvancedState { state, balances })
     }
@@ -177,8 +190,22 @@ impl AdvanceState {
 
 impl ReplayStates {
     fn run(self) -> Result<AdvancedState, String> {
-        let state = replay(self.state, &self.blocks)?;
+        let mut state = self.state;
+        share_equal_parts(Arc::make_mut(&mut state), &self.like);
+        let state = replay(state, &self.blocks)?;
         Ok(AdvancedState { state, balances: None })
+    }
+}
+
+/// Computes what is computed once an epoch, so that all states that are made of this one, and all who read it, find it
+/// done: the committees of this and the next epoch, the proposers, the active balance.
+pub(crate) fn remember(state: &BeaconState) {
+    let epoch = get_current_epoch(state);
+    // Whoever needs what cannot be computed hears of it then.
+    let _ = get_total_active_balance(state);
+    let _ = get_beacon_proposer_indices(state);
+    for epoch in [epoch, epoch + 1] {
+        let _ = committee_cache(state, epoch);
     }
 }
 

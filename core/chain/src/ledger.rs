@@ -6,7 +6,9 @@ use std::sync::Arc;
 use types::{BeaconState, Checkpoint, Epoch, FixedBytes, Root, SignedBeaconBlock, Slot};
 
 use crate::chain::Chain;
-use crate::limits::{SNAPSHOT_EVERY_BLOCK_BYTES, UNWRITTEN_BATCHES_MAX};
+use crate::limits::{
+    LARGE_REGISTRY, LARGE_STATE_EVERY_EPOCHS, SNAPSHOT_EVERY_BLOCK_BYTES, UNWRITTEN_BATCHES_MAX,
+};
 use crate::{Output, StartError, StoreBatch, StoreOp};
 
 const VERSION: u32 = 1;
@@ -56,7 +58,8 @@ impl Ledger {
 }
 
 impl Chain {
-    /// Puts an imported block into the next batch; its state too where it is the first of its epoch on its branch.
+    /// Puts an imported block into the next batch; its state too where it is the first of its epoch on its branch, or of
+    /// several epochs where the state is large.
     pub(crate) fn record_block(
         &mut self,
         root: Root,
@@ -66,7 +69,11 @@ impl Chain {
         self.ledger.push(StoreOp::PutBlock { root, block: block.clone() });
         let epoch = block.message.slot.epoch(self.spec);
         let parent = self.fork_choice.block(&block.message.parent_root);
-        if parent.is_none_or(|parent| parent.slot.epoch(self.spec) < epoch) {
+        let every = match state.validators.len() > self.config.large_registry.unwrap_or(LARGE_REGISTRY) {
+            true => LARGE_STATE_EVERY_EPOCHS,
+            false => 1,
+        };
+        if parent.is_none_or(|parent| parent.slot.epoch(self.spec).0 / every < epoch.0 / every) {
             self.record_state(root, state);
         }
         let small = self.config.snapshot_every_block_bytes.unwrap_or(SNAPSHOT_EVERY_BLOCK_BYTES);

@@ -50,6 +50,7 @@ mod payload;
 mod production;
 mod publishing;
 mod replay;
+mod sharing;
 mod sidecars;
 mod start;
 mod states;
@@ -70,6 +71,7 @@ pub use job::{
 };
 pub use liveness::Liveness;
 pub use output::{Output, SegmentOutcome, SidecarsOutcome, Want, WantReason};
+pub use sharing::share_equal_parts;
 pub use start::{ChainConfig, Start, StartError, StoredStart};
 pub use store::{LoadKey, Loaded, LoadedState, StoreBatch, StoreOp};
 pub use view::{Counters, ForkChoiceView, GenesisInfo, HeadView, NodeSummary, PoolsView, View};

@@ -54,9 +54,22 @@ pub const WAITING_ATTESTATION_SLOTS: u64 = 2;
 /// Attestations that wait for their slot. Further ones are dropped.
 pub const EARLY_ATTESTATIONS_MAX: usize = 1024;
 
-/// Post-states in memory. When there are more, the oldest go that are neither the head's, the justified's nor the
+/// Post-states in memory, see also [`STATES_BYTES_MAX`]. When there are more, the oldest go that are neither the head's, the justified's nor the
 /// finalized's, nor of the first block of one of the last [`BOUNDARY_EPOCHS`] epochs; then the oldest of those too.
 pub const STATES_MAX: usize = 96;
+
+/// The bytes that these states take for themselves, beside what they share with each other, as far as
+/// [`FIRST_STATE_BYTES_A_VALIDATOR`] and the other reckonings tell. When there are more, states go in the same order, but
+/// not those of the head, the justified and the finalized block: without finality a registry of a million keeps the states
+/// of two or three epochs, others are replayed from storage.
+pub const STATES_BYTES_MAX: usize = 384 << 20;
+
+/// What the first block's state of an epoch is reckoned to have for itself for each validator, in bytes: its balance, its
+/// score and its participation, with their hashes.
+pub const FIRST_STATE_BYTES_A_VALIDATOR: usize = 24;
+
+/// The same of the states of other blocks: what a slot's attesters and the sync committee change.
+pub const STATE_BYTES_A_VALIDATOR: usize = 3;
 
 /// The last epochs, whose first blocks' states stay longer in memory.
 pub const BOUNDARY_EPOCHS: u64 = 4;
@@ -146,6 +159,13 @@ pub const COMMAND_ITEMS_MAX: usize = 4096;
 /// Batches under way to the disk above which no snapshot is put into a batch: the journal tells the same until the disk
 /// has caught up.
 pub const UNWRITTEN_BATCHES_MAX: u64 = 16;
+
+/// The validators above which a state is written every [`LARGE_STATE_EVERY_EPOCHS`] and not with every epoch.
+pub const LARGE_REGISTRY: usize = 1 << 18;
+
+/// Every how many epochs a state of a large registry is written. A million validators make 150 MB of it, so that disks
+/// would be written full of states; a restart replays as many epochs of blocks at most, which takes seconds.
+pub const LARGE_STATE_EVERY_EPOCHS: u64 = 4;
 
 /// Slots that the head's state is advanced by ahead of need, at most. A head further behind means that the node is
 /// syncing, and the work would be in vain.

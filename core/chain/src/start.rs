@@ -30,6 +30,8 @@ pub struct ChainConfig {
     /// The size of a snapshot above which it is written once an epoch and not with every block, in bytes; none for
     /// [`crate::limits::SNAPSHOT_EVERY_BLOCK_BYTES`].
     pub snapshot_every_block_bytes: Option<usize>,
+    /// The validators above which states are written every few epochs only; none for [`crate::limits::LARGE_REGISTRY`].
+    pub large_registry: Option<usize>,
     /// The columns that this node samples and keeps, since Fulu.
     pub custody: BTreeSet<data_availability::ColumnIndex>,
     /// Who gets the fees of blocks whose proposer named nobody.
@@ -242,7 +244,7 @@ impl Chain {
             counters: Counters::default(),
         };
         let mut states = States::default();
-        states.insert(root, state, |_| Rank::Pinned);
+        states.insert(root, (state, 0), |_| Rank::Pinned);
         let data = Data::new(spec, config.custody.clone());
         Self {
             spec,

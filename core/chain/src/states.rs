@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use types::{BeaconState, Checkpoint, Epoch, Root, Slot};
 
-use crate::limits::{CHECKPOINT_STATES_MAX, STATES_MAX};
+use crate::limits::{CHECKPOINT_STATES_MAX, STATES_BYTES_MAX, STATES_MAX};
 
 /// A state that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,10 +27,13 @@ pub(crate) enum Rank {
     Pinned,
 }
 
-/// States in memory, at most [`STATES_MAX`] and [`CHECKPOINT_STATES_MAX`].
+/// States in memory, at most [`STATES_MAX`] or [`STATES_BYTES_MAX`], and [`CHECKPOINT_STATES_MAX`].
 #[derive(Debug, Default)]
 pub(crate) struct States {
     post: Arc<BTreeMap<Root, Arc<BeaconState>>>,
+    /// What each of them is reckoned to take for itself, and all together, in bytes.
+    own_bytes: BTreeMap<Root, usize>,
+    all_bytes: usize,
     /// Oldest first.
     checkpoints: VecDeque<(Checkpoint, Arc<BeaconState>)>,
 }
@@ -66,17 +69,32 @@ impl States {
         self.post.iter().chain(checkpoints)
     }
 
-    /// Takes the post-state of a block; where that is one too many, the state of the smallest rank goes, the oldest of
-    /// several.
-    pub fn insert(&mut self, root: Root, state: Arc<BeaconState>, rank: impl Fn(&Root) -> Rank) {
-        let post = Arc::make_mut(&mut self.post);
-        post.insert(root, state);
-        while post.len() > STATES_MAX {
-            let order = |(root, state): &(&Root, &Arc<BeaconState>)| (rank(root), state.slot, **root);
-            let Some((first, _)) = post.iter().min_by_key(order) else { return };
-            let first = *first;
-            post.remove(&first);
+    /// Takes the post-state of a block, which is reckoned to take so many bytes for itself. Where there are too many, or
+    /// too large ones, the state of the smallest rank goes, the oldest of several; never the new one, which somebody waits
+    /// for, and none that is pinned for the sake of bytes alone.
+    pub fn insert(
+        &mut self,
+        root: Root,
+        (state, own_bytes): (Arc<BeaconState>, usize),
+        rank: impl Fn(&Root) -> Rank,
+    ) {
+        Arc::make_mut(&mut self.post).insert(root, state);
+        let before = self.own_bytes.insert(root, own_bytes).unwrap_or_default();
+        self.all_bytes = self.all_bytes - before + own_bytes;
+        while self.post.len() > STATES_MAX || self.all_bytes > STATES_BYTES_MAX {
+            let others = self.post.iter().filter(|(other, _)| **other != root);
+            let ranked = others.map(|(other, state)| (rank(other), state.slot, *other));
+            let Some((rank, _, first)) = ranked.min() else { return };
+            if rank == Rank::Pinned && self.post.len() <= STATES_MAX {
+                return;
+            }
+            self.remove(&first);
         }
+    }
+
+    fn remove(&mut self, root: &Root) {
+        Arc::make_mut(&mut self.post).remove(root);
+        self.all_bytes -= self.own_bytes.remove(root).unwrap_or_default();
     }
 
     /// Takes the state of a checkpoint; where that is one too many, the oldest entry goes.
@@ -90,9 +108,8 @@ impl States {
 
     /// Drops the states of blocks that are not wanted any more.
     pub fn retain(&mut self, keep: impl Fn(&Root) -> bool) {
-        if self.post.keys().any(|root| !keep(root)) {
-            Arc::make_mut(&mut self.post).retain(|root, _| keep(root));
-        }
+        let gone: Vec<Root> = self.post.keys().filter(|root| !keep(root)).copied().collect();
+        gone.iter().for_each(|root| self.remove(root));
         self.checkpoints.retain(|(checkpoint, _)| keep(&checkpoint.root));
     }
 }
@@ -128,7 +145,7 @@ mod tests {
             _ => Rank::Ordinary,
         };
         for number in 0..=STATES_MAX as u8 {
-            states.insert(root(number), state(u64::from(number)), rank);
+            states.insert(root(number), (state(u64::from(number)), 1), rank);
         }
         assert_eq!(states.len(), STATES_MAX);
         let kept = |states: &States, number| states.get(&root(number)).is_some();
@@ -136,10 +153,28 @@ mod tests {
     }
 
     #[test]
+    fn large_states_are_fewer_and_what_is_pinned_or_new_stays() {
+        let mut states = States::default();
+        let rank = |root: &Root| if root.0[0] < 2 { Rank::Pinned } else { Rank::Ordinary };
+        let large = STATES_BYTES_MAX / 4;
+        for number in 0..8 {
+            states.insert(root(number), (state(100 - u64::from(number)), large), rank);
+        }
+        let kept: Vec<u8> = (0..8).filter(|number| states.get(&root(*number)).is_some()).collect();
+        // The last is the oldest of its rank, and somebody waits for it.
+        assert_eq!(kept, [0, 1, 2, 7]);
+        states.insert(root(7), (state(93), 1), rank);
+        states.insert(root(8), (state(92), large - 1), rank);
+        assert_eq!(states.len(), 5, "a state that was put again counts once");
+        states.retain(|root| root.0[0] == 8);
+        assert_eq!((states.len(), states.all_bytes), (1, large - 1));
+    }
+
+    #[test]
     fn a_block_in_the_first_slot_of_its_epoch_is_its_own_checkpoint() {
         let mut states = States::default();
-        states.insert(root(1), state(16), |_| Rank::Ordinary);
-        states.insert(root(2), state(17), |_| Rank::Ordinary);
+        states.insert(root(1), (state(16), 1), |_| Rank::Ordinary);
+        states.insert(root(2), (state(17), 1), |_| Rank::Ordinary);
         assert!(states.checkpoint(Epoch(2), &root(1)).is_some());
         assert!(states.checkpoint(Epoch(3), &root(1)).is_none());
         assert!(states.checkpoint(Epoch(2), &root(2)).is_none());

@@ -44,7 +44,7 @@ pub enum StoreOp {
         before: Slot,
     },
     /// The post-state of a block (at the block's slot, not advanced further): of the anchor, and of the first block
-    /// of each epoch on each branch.
+    /// of each epoch on each branch, or of every few epochs where states are large.
     PutState {
         /// The block whose post-state it is.
         block_root: Root,

@@ -315,10 +315,8 @@ impl Chain {
         match loaded {
             Loaded::State(mut found) => {
                 Arc::make_mut(&mut found.state).context.caches.share_keys_of(&self.head.state.context.caches);
-                if found.blocks.is_empty() {
-                    return self.state_came(root, AdvancedState { state: found.state, balances: None });
-                }
-                let job = ReplayStates { state: found.state, blocks: found.blocks };
+                let like = self.head.state.clone();
+                let job = ReplayStates { state: found.state, like, blocks: found.blocks };
                 self.start(Purpose::Replay(root), Priority::State, Job::ReplayStates(job));
             }
             Loaded::Missing | Loaded::Blocks(_) => {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chain::{
     Command, Event, GossipMessage, Input, ItemFailure, PublishOutcome, Reply, SegmentOutcome, Verdict,
 };
-use support::{Node, at, epoch, nowhere, signed};
+use support::{Node, at, epoch, nowhere, signed, spec};
 use types::{CommitteeIndex, SignedBeaconBlock, Slot, SszExt};
 
 fn block_message(block: &Arc<SignedBeaconBlock>) -> GossipMessage {
@@ -83,6 +83,25 @@ fn a_restart_goes_on_where_the_disk_stands() {
 }
 
 #[test]
+fn large_states_are_written_every_fourth_epoch_and_a_restart_replays_the_blocks_since() {
+    support::LARGE_REGISTRY.set(Some(1));
+    let mut node = Node::new();
+    let mut disks = Vec::new();
+    for slot in 1..=68 {
+        node.live(slot);
+        let epochs: Vec<u64> = node.disk.states.values().map(|state| state.slot.epoch(spec()).0).collect();
+        assert!(epochs.iter().all(|epoch| epoch.is_multiple_of(4)), "slot {slot}: {epochs:?}");
+        disks.push((slot, node.disk.clone(), node.head()));
+    }
+    assert_eq!(node.disk.states.len(), 2, "the one that finality rests on, and one after it");
+    for (slot, disk, head) in disks.into_iter().step_by(11) {
+        let restarted = Node::restarted(disk, at(slot, 6000));
+        assert_eq!(restarted.head(), head, "after slot {slot}");
+        assert_eq!(restarted.faults, Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_restart_from_any_moment_finds_a_consistent_disk() {
     let mut node = Node::new();
     let mut disks = Vec::new();
@@ -149,7 +168,7 @@ fn an_invalid_block_is_remembered_with_its_descendants() {
     assert_eq!(follower.verdicts[&id], Verdict::Accept);
     assert_eq!(follower.chain.view().counters.blocks_invalid, 1);
     let mut child = node.live(2).message.clone();
-    child.parent_root = bad.message.hash_tree_root(support::spec().ctx_at_slot(Slot(1)));
+    child.parent_root = bad.message.hash_tree_root(spec().ctx_at_slot(Slot(1)));
     let id = follower.gossip(at(2, 100), block_message(&Arc::new(signed(child))));
     assert_eq!(follower.verdicts[&id], Verdict::reject("block's parent is invalid"));
     assert_eq!(follower.chain.view().head.slot, Slot(0));
@@ -176,7 +195,7 @@ fn a_segment_with_a_bad_signature_names_the_block() {
     let mut blocks: Vec<_> = (1..=5).map(|slot| node.live(slot)).collect();
     let mut bad = (*blocks[3]).clone();
     bad.signature.0[7] ^= 1;
-    let root = bad.message.hash_tree_root(support::spec().ctx_at_slot(Slot(4)));
+    let root = bad.message.hash_tree_root(spec().ctx_at_slot(Slot(4)));
     blocks[3] = Arc::new(bad);
     let mut newcomer = Node::new();
     let outcome = newcomer.segment(at(6, 0), blocks);
@@ -324,7 +343,7 @@ fn a_truncated_snapshot_is_told_from_a_whole_one() {
         stored.snapshot.truncate(length);
         let config = chain::ChainConfig { seed: [5; 32], ..chain::ChainConfig::default() };
         let start = chain::Start::Restored(stored);
-        let error = chain::Chain::new(support::spec(), config, start, at(2, 0)).map(drop).unwrap_err();
+        let error = chain::Chain::new(spec(), config, start, at(2, 0)).map(drop).unwrap_err();
         assert!(matches!(error, chain::StartError::Snapshot(_)), "{length}: {error}");
     }
 }

@@ -5,6 +5,7 @@
 //! with it the network, whose own rule then holds.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chain::GossipMessage;
 use data_availability::Sidecar;
@@ -119,6 +120,7 @@ impl Bridge {
     }
 
     fn gossip(&self, topic: &str, message_id: MessageId, source: PeerId, data: &[u8]) -> Result<(), Refused> {
+        let arrived = Instant::now();
         let refuse = |topic, verdict: chain::Verdict| {
             self.counts.refused(topic, verdict);
             let verdict = match verdict {
@@ -146,7 +148,7 @@ impl Bridge {
                 return Ok(());
             }
         };
-        let gossip = Gossip { message, message_id, source, peer: self.peers.number(&source) };
+        let gossip = Gossip { message, message_id, source, peer: self.peers.number(&source), arrived };
         let is_of_block =
             matches!(topic, Topic::BeaconBlock | Topic::BlobSidecar(_) | Topic::DataColumnSidecar(_));
         if is_of_block {

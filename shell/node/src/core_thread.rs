@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chain::{
-    Chain, Command, CommandId, GossipMessage, Input, Output, Reply, SegmentId, SegmentOutcome, SidecarsId,
-    SidecarsOutcome, View, Want,
+    Chain, Command, CommandId, Event, GossipMessage, Input, Output, Reply, SegmentId, SegmentOutcome,
+    SidecarsId, SidecarsOutcome, View, Want,
 };
 use data_availability::ColumnIndex;
 use sync::{ChainStatus, ImportId, ImportOutcome, Sync, SyncState};
@@ -30,6 +30,7 @@ use crate::disk::Disk;
 use crate::engine_calls::EngineCalls;
 use crate::events::api_event;
 use crate::gossip_ids::{GossipIds, Open};
+use crate::import_times::ImportTimes;
 use crate::loads::Reader;
 use crate::mailbox::{Answer, Gossip, Inbox, Message, Urgent};
 use crate::metrics::{Counts, topic};
@@ -79,10 +80,11 @@ pub struct Core {
     for_chain: VecDeque<Input>,
     for_sync: VecDeque<sync::Input>,
     replies: Vec<(CommandId, Reply)>,
-    events: Vec<chain::Event>,
+    events: Vec<Event>,
     shown: Arc<View>,
     status: Vec<u8>,
     stored: u64,
+    times: ImportTimes,
     stopping: Option<Stopping>,
 }
 
@@ -119,6 +121,7 @@ impl Core {
             shown,
             status: Vec::new(),
             stored: 0,
+            times: ImportTimes::default(),
             stopping: None,
         }
     }
@@ -175,7 +178,10 @@ impl Core {
 
     fn take_answer(&mut self, answer: Answer) -> Result<(), String> {
         self.for_chain.push_back(match answer {
-            Answer::Job(id, result) => Input::JobDone(id, result),
+            Answer::Job(id, result, time) => {
+                self.times.job_ended(id, time);
+                Input::JobDone(id, result)
+            }
             Answer::Stored(seq) => {
                 self.stored = seq;
                 Input::Stored(seq)
@@ -190,7 +196,10 @@ impl Core {
     fn take_urgent(&mut self, urgent: Urgent) {
         match urgent {
             Urgent::Block(gossip) => self.take_gossip(gossip),
-            Urgent::Command(command, reply) => {
+            Urgent::Command(command, reply, arrived) => {
+                if let Some(block) = command.published_block() {
+                    self.times.arrived(block, arrived);
+                }
                 let id = self.command(command);
                 self.commands.insert(id, reply);
             }
@@ -227,8 +236,9 @@ impl Core {
 
     fn take_gossip(&mut self, gossip: Gossip) {
         let (message, source, topic) = (gossip.message_id, gossip.source, topic(&gossip.message));
-        if let (GossipMessage::Block(_), Some(slot)) = (&gossip.message, gossip.message.slot()) {
-            self.exits.counts.block_arrived(&self.shown, slot, clock::now());
+        if let GossipMessage::Block(block) = &gossip.message {
+            self.times.arrived(block, gossip.arrived);
+            self.exits.counts.block_arrived(&self.shown, block.message.slot, clock::now());
         }
         let id = self.gossip.open(Open { message, source, topic, since: Instant::now() }, gossip.peer);
         self.for_chain.push_back(Input::Gossip { id, message: gossip.message });
@@ -285,6 +295,7 @@ impl Core {
             self.exits.outbox.send(ToNetwork::SetStatus(local));
         }
         self.exits.published.show_view(view);
+        self.times.tell(&self.shown);
         if moved {
             self.for_sync.push_back(sync::Input::Chain(status));
         }
@@ -320,6 +331,9 @@ impl Core {
             }
             Output::Job(id, priority, job) => {
                 self.exits.counts.job_given(&job);
+                if let Some(block) = job.executed_block() {
+                    self.times.job_given(id, block);
+                }
                 self.exits.workers.submit(id, priority, job);
             }
             Output::Store(batch) => self.exits.disk.store(batch)?,
@@ -348,6 +362,9 @@ impl Core {
             Output::Reply(id, reply) => self.reply(id, reply),
             Output::Event(event) => {
                 self.exits.counts.event(&self.shown, &event, clock::now());
+                if let Event::Block { block, .. } = &event {
+                    self.times.imported(*block);
+                }
                 self.events.push(event);
             }
             Output::Fault(fault) => tracing::error!(fault, "a fault of our own"),

@@ -33,6 +33,8 @@ mod fingerprint;
 mod fixture;
 mod gossip_ids;
 mod identity;
+mod import_times;
+mod key_warmth;
 mod loads;
 mod lookup;
 mod mailbox;

@@ -139,6 +139,7 @@ impl Loads {
                 .map_err(|error| format!("stored state of block {root}: {error}"))?;
             // Decompressing the keys again would take longer than everything else here.
             state.context.caches.pubkeys = self.genesis_state.context.caches.pubkeys.clone();
+            chain::share_equal_parts(&mut state, &self.genesis_state);
             Ok(Arc::new(state))
         };
         stored.map(decode).transpose()

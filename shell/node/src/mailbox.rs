@@ -15,7 +15,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chain::{Command, GossipMessage, JobId, JobResult, LoadId, Loaded, Reply};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
@@ -26,6 +26,8 @@ use network::MessageId;
 use sync::{PeerId, RequestError, RequestId, Status};
 use tokio::sync::oneshot;
 use types::SignedBeaconBlock;
+
+use crate::workers::JobTime;
 
 /// Urgent messages that may wait.
 pub const URGENT_MAX: usize = 512;
@@ -43,13 +45,15 @@ pub struct Gossip {
     pub source: network::PeerId,
     /// The same peer as sync knows it, while it is connected.
     pub peer: Option<PeerId>,
+    /// When its bytes were here.
+    pub arrived: Instant,
 }
 
 /// An answer to something that the core gave out.
 #[derive(Debug)]
 pub enum Answer {
     /// A job has ended.
-    Job(JobId, JobResult),
+    Job(JobId, JobResult, JobTime),
     /// All batches up to this one are durable.
     Stored(u64),
     /// A read has ended.
@@ -65,8 +69,8 @@ pub enum Answer {
 pub enum Urgent {
     /// A gossip block, or a blob or column of one.
     Block(Gossip),
-    /// A wish of the API, and where its answer goes.
-    Command(Command, oneshot::Sender<Reply>),
+    /// A wish of the API, where its answer goes, and when it came.
+    Command(Command, oneshot::Sender<Reply>, Instant),
     /// A peer's Status.
     Status(PeerId, Status),
     /// The columns that a peer has in custody.
@@ -178,7 +182,7 @@ impl Mailbox {
     /// Asks the chain for something and waits for its answer.
     pub async fn command(&self, command: Command) -> Result<Reply, Refused> {
         let (reply, answer) = oneshot::channel();
-        self.urgent(Urgent::Command(command, reply))?;
+        self.urgent(Urgent::Command(command, reply, Instant::now()))?;
         answer.await.map_err(|_| Refused::Closed)
     }
 }
@@ -211,6 +215,7 @@ mod tests {
             message_id: MessageId([number; 20]),
             source: network::PeerId::random(),
             peer: Some(PeerId(number.into())),
+            arrived: Instant::now(),
         }
     }
 

@@ -29,6 +29,7 @@ use crate::disk::{self, Disk};
 use crate::engine_calls::EngineCalls;
 use crate::eth1::Eth1Task;
 use crate::fingerprint::config_fingerprint;
+use crate::key_warmth::KeyWarmth;
 use crate::loads::{Loads, READS_MAX, Reader};
 use crate::mailbox::{Answer, GOSSIP_MAX, Inbox, Mailbox, URGENT_MAX, Urgent, mailbox};
 use crate::metrics::{Counts, NodeMetrics, Queues, Sources};
@@ -206,6 +207,13 @@ impl Parts {
 
         let (stop, stopped) = watch::channel(false);
         let watched = stopped.clone();
+        let keys = KeyWarmth {
+            state: self.published.view().head.state.clone(),
+            database: self.loads.database.clone(),
+            genesis: self.genesis.time,
+            stop: stopped.clone(),
+        };
+        keys.start()?;
         let serve = async move {
             if let Err(error) = server.run(stopped).await {
                 tracing::error!(%error, "the Beacon API has ended");
@@ -359,7 +367,9 @@ impl Parts {
     fn exits(&self, engine: EngineCalls) -> Result<Exits, NodeError> {
         let mailbox = self.mailbox.clone();
         let count = std::thread::available_parallelism().map_or(2, usize::from);
-        let workers = Workers::start(count, move |id, result| mailbox.answer(Answer::Job(id, result)))?;
+        let workers = Workers::start(count, move |id, result, time| {
+            mailbox.answer(Answer::Job(id, result, time));
+        })?;
         let mailbox = self.mailbox.clone();
         let counts = self.counts.clone();
         let disk = Disk::start(self.spec, self.loads.database.clone(), counts, move |report| {

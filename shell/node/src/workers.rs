@@ -4,8 +4,21 @@ use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use chain::{Job, JobId, JobResult, Priority};
+use crypto::find_invalid;
+
+/// How long a job took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JobTime {
+    /// Until a worker was free for it.
+    pub waited: Duration,
+    /// From then on.
+    pub ran: Duration,
+    /// The part of that in which it verified signatures.
+    pub signatures: Duration,
+}
 
 struct Waiting {
     priority: Priority,
@@ -13,6 +26,7 @@ struct Waiting {
     order: std::cmp::Reverse<u64>,
     id: JobId,
     job: Job,
+    since: Instant,
 }
 
 impl PartialEq for Waiting {
@@ -53,7 +67,7 @@ impl Workers {
     /// Starts `count` threads that hand results to `done`.
     pub fn start(
         count: usize,
-        done: impl Fn(JobId, JobResult) + Send + Clone + 'static,
+        done: impl Fn(JobId, JobResult, JobTime) + Send + Clone + 'static,
     ) -> std::io::Result<Self> {
         let shared = Arc::new((Mutex::new(Queue::default()), Condvar::new()));
         let threads = (0..count).map(|number| {
@@ -76,7 +90,7 @@ impl Workers {
         let mut queue = queue.lock().expect("nobody panics with the queue");
         let order = std::cmp::Reverse(queue.next);
         queue.next += 1;
-        queue.heap.push(Waiting { priority, order, id, job });
+        queue.heap.push(Waiting { priority, order, id, job, since: Instant::now() });
         bell.notify_one();
     }
 }
@@ -94,7 +108,7 @@ impl Drop for Workers {
     }
 }
 
-fn run(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(JobId, JobResult)) {
+fn run(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(JobId, JobResult, JobTime)) {
     let (queue, bell) = shared;
     loop {
         let waiting = {
@@ -109,14 +123,24 @@ fn run(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(JobId, JobResult)) {
                 queue = bell.wait(queue).expect("nobody panics with the queue");
             }
         };
-        let job = waiting.job;
-        let result = catch_unwind(AssertUnwindSafe(move || job.run())).unwrap_or_else(|panic| {
+        let (job, begun) = (waiting.job, Instant::now());
+        let mut time = JobTime { waited: begun - waiting.since, ..JobTime::default() };
+        let run = AssertUnwindSafe(|| {
+            job.run_with(&mut |sets, seed| {
+                let begun = Instant::now();
+                let invalid = find_invalid(sets, seed);
+                time.signatures += begun.elapsed();
+                invalid
+            })
+        });
+        let result = catch_unwind(run).unwrap_or_else(|panic| {
             let text = panic
                 .downcast_ref::<String>()
                 .cloned()
                 .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
             JobResult::Panicked(text.unwrap_or_else(|| "without a text".to_owned()))
         });
-        done(waiting.id, result);
+        time.ran = begun.elapsed();
+        done(waiting.id, result, time);
     }
 }

@@ -128,6 +128,13 @@ pub enum Op {
     PutForkChoice(Vec<u8>),
     /// Replaces the snapshot of the operation pool.
     PutPool(Vec<u8>),
+    /// Replaces a piece of the decompressed keys of the registry. It can be made again, and speeds up a start.
+    PutKeys {
+        /// The number of the piece.
+        piece: u32,
+        /// The keys.
+        bytes: Vec<u8>,
+    },
     /// Stores a small value under a name, see [`crate::meta_key`]. Names that start with `_` belong to
     /// the database itself and are refused.
     PutMeta(String, Vec<u8>),
@@ -156,6 +163,7 @@ impl Op {
             Op::PutBlock { ssz, .. } | Op::PutSidecar { ssz, .. } => ssz.len(),
             Op::PutState { ssz, .. } => ssz.len(),
             Op::PutForkChoice(bytes) | Op::PutPool(bytes) | Op::PutMeta(_, bytes) => bytes.len(),
+            Op::PutKeys { bytes, .. } => bytes.len(),
             _ => 0,
         }
     }

@@ -314,6 +314,14 @@ impl Database {
         self.blob(POOL_BLOB)
     }
 
+    /// A piece of the decompressed keys, see [`Op::PutKeys`].
+    ///
+    /// # Errors
+    /// A [`Fault`] where the database cannot be read or the piece is damaged.
+    pub fn keys(&self, piece: u32) -> Result<Option<Vec<u8>>, Fault> {
+        self.blob(&keys_blob(piece))
+    }
+
     fn blob(&self, name: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let found = values::get(&*self.engine.snapshot()?, Table::Blobs, name, 0)?;
         Ok(found.map(|(_, bytes)| bytes))
@@ -337,11 +345,16 @@ fn apply_op(tables: &mut dyn Writing, op: &Op) -> Result<(), Fault> {
         Op::PutCanonical { slot, root } => tables.put(Table::Canonical, &slot.to_be_bytes(), root),
         Op::PutForkChoice(bytes) => values::put(tables, Table::Blobs, FORK_CHOICE_BLOB, &[], bytes),
         Op::PutPool(bytes) => values::put(tables, Table::Blobs, POOL_BLOB, &[], bytes),
+        Op::PutKeys { piece, bytes } => values::put(tables, Table::Blobs, &keys_blob(*piece), &[], bytes),
         Op::PutMeta(key, _) if key.starts_with('_') => Err(Fault::ReservedKey(key.clone())),
         Op::PutMeta(key, value) => tables.put(Table::Meta, key.as_bytes(), value),
         Op::Prune { finalized_slot, keep_states } => prune::prune(tables, *finalized_slot, keep_states),
         Op::DropHistory { below_slot } => prune::drop_history(tables, *below_slot),
     }
+}
+
+fn keys_blob(piece: u32) -> Vec<u8> {
+    [b"keys/".as_slice(), &piece.to_be_bytes()].concat()
 }
 
 /// The slot of a stored block.

@@ -41,6 +41,8 @@ pub const ETH1_HASH: Root = FixedBytes([7; 32]);
 thread_local! {
     /// The network of this test, which runs on a thread of its own.
     static SPEC: Cell<&'static Spec> = Cell::new(Spec::minimal());
+    /// What nodes of this test take for a large registry.
+    pub static LARGE_REGISTRY: Cell<Option<usize>> = const { Cell::new(None) };
     /// The columns that nodes of this test keep.
     static CUSTODY: Cell<BTreeSet<u64>> = const { Cell::new(BTreeSet::new()) };
 }
@@ -191,7 +193,12 @@ impl Node {
     }
 
     fn begin(start: Start, disk: Disk, now: Time, engine: TestEngine) -> Self {
-        let config = ChainConfig { seed: [5; 32], custody: CUSTODY.take(), ..ChainConfig::default() };
+        let config = ChainConfig {
+            seed: [5; 32],
+            custody: CUSTODY.take(),
+            large_registry: LARGE_REGISTRY.get(),
+            ..ChainConfig::default()
+        };
         CUSTODY.set(config.custody.clone());
         let mut node = Self {
             chain: Chain::new(spec(), config, start, now).unwrap(),
