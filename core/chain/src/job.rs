@@ -9,10 +9,12 @@ use data_availability::{Recovery, Sidecar};
 use fork_choice::JustifiedBalances;
 use transition::accessors::{
     committee_cache, get_beacon_proposer_indices, get_current_epoch, get_total_active_balance,
+    sync_committee_validators,
 };
+use transition::epoch::compute_unrealized_checkpoints;
 use transition::predicates::is_active_validator;
-use transition::{Signatures, ValidateResult, process_slots, state_transition};
-use types::{BeaconState, Checkpoint, Root, SignedBeaconBlock, Slot};
+use transition::{Signatures, ValidateResult, process_slots, remember_key_sums, state_transition};
+use types::{BeaconState, Checkpoint, ForkName, Root, SignedBeaconBlock, Slot};
 
 pub use crate::build::BuildBlock;
 pub use crate::data_jobs::{MakeSidecars, VerifySidecars};
@@ -198,7 +200,8 @@ impl ReplayStates {
 }
 
 /// Computes what is computed once an epoch, so that all states that are made of this one, and all who read it, find it
-/// done: the committees of this and the next epoch, the proposers, the active balance.
+/// done: the committees of this and the next epoch, the proposers, the active balance, what votes weigh, who is who by
+/// key. And what each slot needs: the sums of the keys of its committees, and of those that the next block has votes of.
 pub(crate) fn remember(state: &BeaconState) {
     let epoch = get_current_epoch(state);
     // Whoever needs what cannot be computed hears of it then.
@@ -206,6 +209,13 @@ pub(crate) fn remember(state: &BeaconState) {
     let _ = get_beacon_proposer_indices(state);
     for epoch in [epoch, epoch + 1] {
         let _ = committee_cache(state, epoch);
+    }
+    if state.fork_name() >= ForkName::Altair {
+        let _ = sync_committee_validators(state, &state.current_sync_committee);
+        let _ = compute_unrealized_checkpoints(state);
+    }
+    for slot in [state.slot.saturating_sub(1), state.slot] {
+        let _ = remember_key_sums(state, slot);
     }
 }
 

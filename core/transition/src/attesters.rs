@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crypto::{KeySum, PublicKey};
-use types::{Attestation, BeaconState, Bits, CommitteeCache, CommitteeIndex, ValidatorIndex};
+use types::{Attestation, BeaconState, Bits, CommitteeCache, CommitteeIndex, Slot, ValidatorIndex};
 
 use crate::accessors::{AccessError, committee_cache, get_committee_indices, public_key};
 
@@ -39,8 +39,7 @@ impl<'a> Attesters<'a> {
             let bits_of_it = first_bit..first_bit + members.len();
             let voted = bits_of_it.clone().filter(|place| bits.get(*place)).count();
             // The range is there only for a slot of the epoch.
-            let of_slot = (data.slot.0 - cache.first_slot.0) * cache.committees_per_slot;
-            let number = (of_slot + index.0) as usize;
+            let number = number(&cache, data.slot, index.0);
             let found = CommitteeBits { number, members, first_bit, voted };
             first_bit = bits_of_it.end;
             Ok(found)
@@ -85,7 +84,9 @@ impl<'a> Attesters<'a> {
             let missing = committee.members.len() - committee.voted;
             // With many missing it takes as much to take them off as to add up the others. And where some member has
             // no key there is no sum of all.
-            let of_all = (committee.voted >= 3 * missing).then(|| self.committee_sum(state, committee));
+            let CommitteeBits { number, members, .. } = committee;
+            let of_all = (committee.voted >= 3 * missing)
+                .then(|| committee_sum(state, &self.cache, *number, members.clone()));
             if let Some(Ok(of_all)) = of_all {
                 sum.add(&of_all);
                 for index in self.members(committee, false) {
@@ -99,26 +100,45 @@ impl<'a> Attesters<'a> {
         }
         Ok(sum.finish())
     }
+}
 
-    /// The sum of the keys of all members.
-    fn committee_sum(
-        &self,
-        state: &BeaconState,
-        committee: &CommitteeBits,
-    ) -> Result<PublicKey, AccessError> {
-        let cache = &self.cache;
-        let count = (cache.committees_per_slot * cache.slots_per_epoch) as usize;
-        let memo = cache.key_sums.of(committee.number, count);
-        if let Some(sum) = memo.and_then(|memo| memo.get()) {
-            return Ok(*sum);
+/// Adds up the keys of a slot's committees ahead of need: whoever verifies their votes finds the sums. Committees that
+/// have a member whose key was not decompressed yet are passed over, since that would take seconds where there are many.
+pub fn remember_key_sums(state: &BeaconState, slot: Slot) -> Result<(), AccessError> {
+    let cache = committee_cache(state, slot.epoch(state.spec()))?;
+    let keys = &state.context.caches.pubkeys;
+    for index in 0..cache.committees_per_slot {
+        let Some(members) = cache.range(slot, index) else { continue };
+        if cache.shuffling[members.clone()].iter().all(|member| keys.is_known(member.as_usize())) {
+            committee_sum(state, &cache, number(&cache, slot, index), members)?;
         }
-        let mut sum = KeySum::default();
-        for index in &cache.shuffling[committee.members.clone()] {
-            sum.add(&public_key(state, *index)?);
-        }
-        let sum = sum.finish();
-        // Another thread may have been faster, with the same sum.
-        let _ = memo.map(|memo| memo.set(sum));
-        Ok(sum)
     }
+    Ok(())
+}
+
+/// The number of a committee in its epoch, of which the slot must be.
+fn number(cache: &CommitteeCache, slot: Slot, index: u64) -> usize {
+    ((slot.0 - cache.first_slot.0) * cache.committees_per_slot + index) as usize
+}
+
+/// The sum of the keys of all members of a committee.
+fn committee_sum(
+    state: &BeaconState,
+    cache: &CommitteeCache,
+    number: usize,
+    members: Range<usize>,
+) -> Result<PublicKey, AccessError> {
+    let count = (cache.committees_per_slot * cache.slots_per_epoch) as usize;
+    let memo = cache.key_sums.of(number, count);
+    if let Some(sum) = memo.and_then(|memo| memo.get()) {
+        return Ok(*sum);
+    }
+    let mut sum = KeySum::default();
+    for index in &cache.shuffling[members] {
+        sum.add(&public_key(state, *index)?);
+    }
+    let sum = sum.finish();
+    // Another thread may have been faster, with the same sum.
+    let _ = memo.map(|memo| memo.set(sum));
+    Ok(sum)
 }

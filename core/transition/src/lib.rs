@@ -21,6 +21,7 @@ mod slots;
 pub mod upgrade;
 pub mod weak_subjectivity;
 
+pub use attesters::remember_key_sums;
 pub use error::TransitionError;
 pub use signatures::Signatures;
 pub use slots::{ValidateResult, process_slot, process_slots, state_transition, verify_block_signature};

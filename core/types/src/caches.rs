@@ -9,6 +9,7 @@
 //! | committees | epoch, seed and decision block | never: seed and active set are settled `MIN_SEED_LOOKAHEAD` epochs before |
 //! | proposers | epoch and seed | when an epoch ends (effective balances) |
 //! | total active balance | epoch | when an epoch ends (effective balances, activity) |
+//! | weights of targets | epoch, and the registry as it was | with each slashing and deposit; readers look at what differs |
 //! | validators by key | a length of the registry | never: the registry only grows; entries beyond are searched |
 //! | decompressed keys | the compressed key | never |
 //!
@@ -23,7 +24,7 @@ use crypto::PubkeyTable;
 
 use crate::key_sums::KeySums;
 use crate::pubkey_index::PubkeyIndex;
-use crate::{Epoch, Gwei, Root, Slot, ValidatorIndex};
+use crate::{Epoch, Gwei, Root, Slot, TargetWeights, ValidatorIndex};
 
 /// What decides the committees of an epoch. States with equal keys have equal committees.
 ///
@@ -149,6 +150,8 @@ pub struct StateCaches {
     pub proposers: OnceLock<Arc<ProposerCache>>,
     /// An epoch, and the active validators' effective balance in it.
     pub total_active_balance: OnceLock<(Epoch, Gwei)>,
+    /// What votes for targets weigh in the current epoch.
+    pub target_weights: OnceLock<Arc<TargetWeights>>,
     /// Validators by key.
     pub pubkey_index: OnceLock<Arc<PubkeyIndex>>,
     /// Decompressed keys. States of one network should share one table: filling an entry takes 60 µs.
@@ -176,6 +179,7 @@ impl StateCaches {
         }
         self.epoch = epoch;
         self.proposers = OnceLock::new();
+        self.target_weights = OnceLock::new();
         // The end of the epoch before may have found it already.
         if self.total_active_balance.get().is_none_or(|(of, _)| *of != epoch) {
             self.total_active_balance = OnceLock::new();

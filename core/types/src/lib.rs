@@ -16,6 +16,7 @@ mod pubkey_index;
 mod settings;
 mod spec;
 mod state_context;
+mod target_weights;
 
 pub use caches::{ActiveSet, CommitteeCache, ProposerCache, ShufflingKey, StateCaches};
 pub use config::{BlobParameters, Config};
@@ -29,6 +30,7 @@ pub use settings::{SettingError, Settings};
 pub use spec::Spec;
 pub use ssz::{Bits, BoundRef, Bytes, Ctx, FixedBytes, List, Root, Shape, Ssz, SszExt, Uint256};
 pub use state_context::StateContext;
+pub use target_weights::TargetWeights;
 
 /// A fork's version.
 pub type Version = FixedBytes<4>;

@@ -3,6 +3,7 @@
 use types::constants::{GENESIS_EPOCH, JUSTIFICATION_BITS_LENGTH};
 use types::{BeaconState, Checkpoint, Gwei};
 
+use super::target_balances::TargetBalances;
 use super::{EpochError, EpochSummary};
 use crate::accessors::{get_block_root, get_current_epoch, get_previous_epoch};
 
@@ -83,9 +84,16 @@ fn is_two_thirds(part: Gwei, whole: Gwei) -> Result<bool, EpochError> {
 /// ([`compute_pulled_up_tip`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/fork-choice.md#compute_pulled_up_tip)).
 /// The state stays as it is.
 pub fn compute_unrealized_checkpoints(state: &BeaconState) -> Result<(Checkpoint, Checkpoint), EpochError> {
-    // The summary is built from the state itself, so that committees found on the way stay in its cache.
-    let summary = EpochSummary::new(state)?;
     let mut pulled_up = state.clone();
-    process_justification_and_finalization(&mut pulled_up, &summary)?;
+    // Blocks come more often than epochs end; where the weights of votes are at hand, the registry is not read.
+    if let Some(TargetBalances { total_active, previous, current }) = TargetBalances::of(state) {
+        if get_current_epoch(state) > GENESIS_EPOCH + 1 {
+            weigh_justification_and_finalization(&mut pulled_up, total_active, previous, current)?;
+        }
+    } else {
+        // The summary is built from the state itself, so that committees found on the way stay in its cache.
+        let summary = EpochSummary::new(state)?;
+        process_justification_and_finalization(&mut pulled_up, &summary)?;
+    }
     Ok((pulled_up.current_justified_checkpoint, pulled_up.finalized_checkpoint))
 }

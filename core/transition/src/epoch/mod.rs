@@ -43,6 +43,7 @@ mod slashings_reset;
 mod steps;
 mod summary;
 mod sync_committee_updates;
+mod target_balances;
 
 #[cfg(test)]
 mod tests;
