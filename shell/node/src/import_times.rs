@@ -51,6 +51,8 @@ pub struct ImportTime {
     pub signatures: Duration,
     /// The state transition and its root.
     pub transition: Duration,
+    /// The part of both in which other threads and programs had the cores.
+    pub stalled: Duration,
     /// From then on: the engine's answer where it came later, fork choice, the head, the view.
     pub head: Duration,
 }
@@ -97,6 +99,7 @@ impl ImportTimes {
                 waited = milliseconds(time.waited),
                 signatures = milliseconds(time.signatures),
                 transition = milliseconds(time.transition),
+                stalled = milliseconds(time.stalled),
                 head = milliseconds(time.head),
                 is_head = view.head.root == root,
                 "imported"
@@ -116,6 +119,7 @@ impl ImportTimes {
             waited: executed.time.waited,
             signatures: executed.time.signatures,
             transition: executed.time.ran.saturating_sub(executed.time.signatures),
+            stalled: executed.time.stalled,
             head: executed.ended.elapsed(),
         };
         Some((block, time))
@@ -147,11 +151,12 @@ mod tests {
         times.job_given(first, roots[0]);
         times.job_given(second, roots[1]);
         let time = |ms: u64| Duration::from_millis(ms);
-        let of_job = JobTime { waited: time(1), ran: time(30), signatures: time(20) };
+        let of_job = JobTime { waited: time(1), ran: time(30), signatures: time(20), stalled: time(2) };
         times.job_ended(first, of_job);
         times.job_ended(second, of_job);
         let (_, took) = times.take(&roots[0], &view).unwrap();
         assert_eq!((took.waited, took.signatures, took.transition), (time(1), time(20), time(10)));
+        assert_eq!(took.stalled, time(2));
         assert!(took.total >= took.checks + took.head);
         assert!(times.take(&roots[0], &view).is_none(), "it was told");
         assert!(times.take(&roots[1], &view).is_none(), "it did not arrive, but was read");

@@ -18,6 +18,8 @@ pub struct JobTime {
     pub ran: Duration,
     /// The part of that in which it verified signatures.
     pub signatures: Duration,
+    /// The part of it in which the cores were others', where a block was executed.
+    pub stalled: Duration,
 }
 
 struct Waiting {
@@ -125,6 +127,7 @@ fn run(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(JobId, JobResult, JobTim
         };
         let (job, begun) = (waiting.job, Instant::now());
         let mut time = JobTime { waited: begun - waiting.since, ..JobTime::default() };
+        let stalled = job.executed_block().map(|_| stalled());
         let run = AssertUnwindSafe(|| {
             job.run_with(&mut |sets, seed| {
                 let begun = Instant::now();
@@ -141,6 +144,14 @@ fn run(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(JobId, JobResult, JobTim
             JobResult::Panicked(text.unwrap_or_else(|| "without a text".to_owned()))
         });
         time.ran = begun.elapsed();
+        time.stalled = stalled.map_or(Duration::ZERO, |before| self::stalled().saturating_sub(before));
         done(waiting.id, result, time);
     }
+}
+
+/// How long this thread could have run so far, but had no core; nothing where the system does not tell.
+fn stalled() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
