@@ -190,12 +190,7 @@ impl Parts {
         let server = Server::bind(&server_config, backend).await?;
         let http = server.address()?;
         metrics.count_requests(server.requests());
-        let exporter = match &config.metrics {
-            Some(wanted) => {
-                Some(Exporter::bind(wanted, Arc::new(std::mem::take(&mut self.registry)), None).await?)
-            }
-            None => None,
-        };
+        let exporter = self.exporter(config).await?;
         let metrics_address = exporter.as_ref().map(Exporter::address).transpose()?;
 
         let (end, ended) = watch::channel(None);
@@ -207,13 +202,7 @@ impl Parts {
 
         let (stop, stopped) = watch::channel(false);
         let watched = stopped.clone();
-        let keys = KeyWarmth {
-            state: self.published.view().head.state.clone(),
-            database: self.loads.database.clone(),
-            genesis: self.genesis.time,
-            stop: stopped.clone(),
-        };
-        keys.start()?;
+        self.warm_keys(stopped.clone())?;
         let serve = async move {
             if let Err(error) = server.run(stopped).await {
                 tracing::error!(%error, "the Beacon API has ended");
@@ -226,14 +215,7 @@ impl Parts {
             tokio::spawn(self.backfill(to_store).run()),
             tokio::spawn(calls.run()),
         ];
-        if let Some(exporter) = exporter {
-            let stopped = watched.clone();
-            tasks.push(tokio::spawn(async move {
-                if let Err(error) = exporter.run(stopped).await {
-                    tracing::error!(%error, "metrics are no longer served");
-                }
-            }));
-        }
+        tasks.extend(exporter.map(|exporter| tokio::spawn(export(exporter, watched.clone()))));
         tasks.extend(self.execution_tasks(config, watched));
         tracing::info!(
             head_slot = self.published.view().head.slot.0,
@@ -257,6 +239,18 @@ impl Parts {
             tasks,
             database,
         })
+    }
+
+    /// What answers for metrics, where they are asked for.
+    async fn exporter(&mut self, config: &BeaconConfig) -> Result<Option<Exporter>, NodeError> {
+        let Some(wanted) = &config.metrics else { return Ok(None) };
+        let registry = Arc::new(std::mem::take(&mut self.registry));
+        Ok(Some(Exporter::bind(wanted, registry, None).await?))
+    }
+
+    fn warm_keys(&self, stop: watch::Receiver<bool>) -> std::io::Result<()> {
+        let (state, database) = (self.published.view().head.state.clone(), self.loads.database.clone());
+        KeyWarmth { state, database, genesis: self.genesis.time, stop }.start()
     }
 
     /// What looks after the engines, and reads deposits from them. Both end by themselves.
@@ -577,4 +571,10 @@ pub(crate) fn restored(loads: &Loads, snapshot: Vec<u8>) -> Result<StoredStart, 
         journal.push(block.ok_or_else(|| broken(format!("the stored block {root} is missing")))?);
     }
     Ok(StoredStart { snapshot, states, journal })
+}
+
+async fn export(exporter: Exporter, stop: watch::Receiver<bool>) {
+    if let Err(error) = exporter.run(stop).await {
+        tracing::error!(%error, "metrics are no longer served");
+    }
 }
