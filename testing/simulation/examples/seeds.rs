@@ -22,8 +22,8 @@ fn main() {
     let first = number(1).unwrap_or(0);
     let seeds: Vec<u64> = (first..number(2).unwrap_or(first + 1)).collect();
     if arguments.get(3).is_some_and(|word| word == "trace") {
-        let (report, lines) = trace_seed(&scenario(first), first);
-        lines.iter().for_each(|line| println!("{line}"));
+        let (report, recording) = trace_seed(&scenario(first), first);
+        recording.events.iter().for_each(|line| println!("{line}"));
         return show(&report);
     }
     run_seeds(&seeds, 2, |seed| run_seed(&scenario(seed), seed), show);

@@ -24,6 +24,9 @@ impl World {
         for node in 0..self.nodes.len() {
             let Some(running) = &mut self.nodes[node].running else { continue };
             let view = running.chain.view().clone();
+            if let Some(film) = &mut self.film {
+                film.look(self.now, node, &view);
+            }
             let result = heads_agree(node, view.head.root, running.chain.fork_choice());
             // A head whose state is not in memory is shown once the state is loaded.
             let is_loading = result.is_err() && {

@@ -4,6 +4,7 @@
 //!   Scenario + seed ─▶ World: queue of events ─▶ Node { Chain, Sync, Duties, Disk, Signer, MockEngine } × n
 //!                        │                          │ gossip, requests (links.rs), jobs, disk, engines, crashes
 //!                        ├─▶ Trace: one hash of all that happened
+//!                        ├─▶ Film: what the fork view plays, where it is wanted
 //!                        └─▶ checkers: finality, slashing, fork choice, liveness, participation, answers, bounds
 //! ```
 //!
@@ -16,6 +17,7 @@ mod client;
 mod deposit_contract;
 mod disk;
 mod engine;
+mod film;
 #[cfg(test)]
 mod fork_tests;
 mod genesis;
@@ -39,7 +41,8 @@ mod wiring;
 mod world;
 
 pub use checkers::Violation;
-pub use report::{Report, run_seed, run_seed_twice, run_seeds, trace_seed};
+pub use film::Film;
+pub use report::{Recording, Report, run_seed, run_seed_twice, run_seeds, trace_seed};
 pub use scenario::{
     Data, Demands, Deposits, Engines, Faults, Lenience, Links, Moments, Scenario, SignatureMode, Work,
     spec_with_forks,

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use types::{Epoch, Root, Slot};
 
-use crate::Scenario;
 use crate::checkers::Violation;
 use crate::world::{Counts, World};
+use crate::{Film, Scenario};
 
 /// Trace lines that are shown with a violation.
 const LINES: usize = 40;
@@ -88,12 +88,23 @@ pub fn run_seed(scenario: &Scenario, seed: u64) -> Report {
     report(&mut new_world(scenario, seed))
 }
 
-/// Runs one seed, and gives the whole trace besides.
-pub fn trace_seed(scenario: &Scenario, seed: u64) -> (Report, Vec<String>) {
+/// What was kept of a world.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// Every event, a line each.
+    pub events: Vec<String>,
+    /// What the nodes told of their fork choice, for the fork view.
+    pub film: Film,
+}
+
+/// Runs one seed, and keeps what happened. The report is that of a run that keeps nothing.
+pub fn trace_seed(scenario: &Scenario, seed: u64) -> (Report, Recording) {
     let mut world = new_world(scenario, seed);
     world.trace.keep_all();
+    world.film = Some(Film::new(scenario));
     let report = report(&mut world);
-    (report, world.trace.last(usize::MAX, None))
+    let film = world.film.take().expect("nothing takes it away but this");
+    (report, Recording { events: world.trace.last(usize::MAX, None), film })
 }
 
 fn new_world(scenario: &Scenario, seed: u64) -> World {

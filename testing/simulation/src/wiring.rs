@@ -60,6 +60,9 @@ impl World {
         }
         let Some(running) = &mut self.nodes[node].running else { return };
         let view = running.chain.view().clone();
+        if let Some(film) = self.film.as_mut().filter(|film| film.has_moved(node, &view)) {
+            film.look(self.now, node, &view);
+        }
         let status = chain_status(&view);
         if status != running.told {
             running.told = status;

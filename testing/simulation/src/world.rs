@@ -23,6 +23,7 @@ use validator::Ask;
 
 use crate::checkers::{Finality, Participation, Slashing, Standing, Violation};
 use crate::engine::{EngineEvent, EngineSeat};
+use crate::film::Film;
 use crate::genesis::{GENESIS, Genesis};
 use crate::links::Network;
 use crate::node::{Node, Todo};
@@ -124,6 +125,8 @@ pub struct World {
     pub verdicts: Verdicts,
     /// What happened.
     pub trace: Trace,
+    /// What the fork view plays, where it is wanted.
+    pub(crate) film: Option<Film>,
     pub(crate) finality: Finality,
     pub(crate) slashing: Slashing,
     pub(crate) participation: Participation,
@@ -171,6 +174,7 @@ impl World {
             verdicts: Verdicts::new(scenario.signatures),
             now: Time(GENESIS.0 - scenario.slot_ms()),
             trace: Trace::new(GENESIS),
+            film: None,
             queue: Queue::default(),
             scenario,
             seed,
@@ -342,6 +346,9 @@ impl World {
     pub(crate) fn crash(&mut self, node: usize) {
         self.counts.crashes += 1;
         self.nodes[node].crash();
+        if let Some(film) = &mut self.film {
+            film.goes_down(self.now, node);
+        }
         let newest = self.nodes[node].disk.newest();
         self.trace.note(self.now, node, format_args!("crash; the disk has batch {newest:?}"));
         let (least, most) = self.scenario.faults.downtime_ms;

@@ -81,9 +81,13 @@ pub struct Simulate {
     /// Run every seed twice, and fail where the two traces differ.
     #[arg(long)]
     check_determinism: bool,
-    /// Write the whole trace of the seed to a file; with one seed only.
+    /// Write what each node told of its fork choice to a file that the fork view plays, at most 64 MiB; with one seed
+    /// only.
     #[arg(long, value_name = "FILE", conflicts_with = "check_determinism")]
     trace: Option<PathBuf>,
+    /// Write every event of the seed to a file, a line each; with one seed only.
+    #[arg(long, value_name = "FILE", conflicts_with = "check_determinism")]
+    events: Option<PathBuf>,
     /// How many seeds to run at once, each on one thread.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
@@ -97,6 +101,9 @@ Examples:
   Through every fork, with latency and one crash:
     interlock simulate --nodes 6 --epochs 17 --seeds 0..10 --latency-ms 30..250 --crashes 1 --downtime-ms 1000..20000 \
       --fork altair=2,bellatrix=4,capella=6,deneb=8,electra=10,fulu=12 --blobs 2 --strict --participation 80
+
+  Two halves that cannot reach each other for two epochs, as a film for the fork view:
+    interlock simulate --nodes 6 --epochs 7 --partition 2..4 --trace split.jsonl
 
   A node that withholds its columns:
     interlock simulate --nodes 6 --epochs 6 --fork fulu=0 --blobs 2 --withhold-columns 1";
@@ -122,15 +129,10 @@ impl Simulate {
             false => run_seed(&scenario_of(seed), seed),
         };
         let begin = Instant::now();
-        let reports = match (&self.trace, seeds.as_slice()) {
-            (None, _) => run_seeds(&seeds, usize::from(self.threads), run, |report| println!("{report}")),
-            (Some(path), [seed]) => {
-                let (report, lines) = trace_seed(&scenario_of(*seed), *seed);
-                write_file(path, (lines.join("\n") + "\n").as_bytes())?;
-                println!("{report}");
-                vec![report]
-            }
-            (Some(_), _) => bail!("--trace is for one seed"),
+        let reports = match (self.trace.is_some() || self.events.is_some(), seeds.as_slice()) {
+            (false, _) => run_seeds(&seeds, usize::from(self.threads), run, |report| println!("{report}")),
+            (true, [seed]) => vec![self.record(&scenario_of(*seed), *seed)?],
+            (true, _) => bail!("--trace and --events are for one seed"),
         };
         for (why, count) in missed(&reports) {
             println!("missed {count:>5}  {why}");
@@ -145,6 +147,22 @@ impl Simulate {
             bail!("{} of {} seeds failed: {}", failed.len(), seeds.len(), failed.join(", "));
         }
         Ok(())
+    }
+
+    /// Runs one seed and writes what was kept of it.
+    fn record(&self, scenario: &Scenario, seed: u64) -> anyhow::Result<Report> {
+        let (report, recording) = trace_seed(scenario, seed);
+        println!("{report}");
+        if let Some(path) = &self.events {
+            write_file(path, (recording.events.join("\n") + "\n").as_bytes())?;
+        }
+        if let Some(path) = &self.trace {
+            write_file(path, recording.film.text().as_bytes())?;
+            if !recording.film.is_whole() {
+                println!("the trace ends before the network does: it reached its bound");
+            }
+        }
+        Ok(report)
     }
 
     fn summary(&self, reports: &[Report], real_s: f64) -> String {
