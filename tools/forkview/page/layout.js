@@ -10,11 +10,10 @@ export class Layout {
     this.bottom = 0;
   }
 
-  // Places every block that some shown node knows.
-  arrange(world, shown, head) {
-    const wanted = block => shown.some(node => node.known.has(block.root)) || block.root === head;
+  // Places every block, also those of branches that nodes have dropped since: they are what forks leave behind.
+  arrange(world, head) {
     const main = world.chainOf(head);
-    const blocks = [...world.blocks.values()].filter(block => main.has(block.root) || wanted(block));
+    const blocks = [...world.blocks.values()];
     blocks.sort((a, b) => a.slot - b.slot || (a.root < b.root ? -1 : 1));
     const visible = new Set(blocks.map(block => block.root));
     const last = new Map(); // lane → last slot that is taken

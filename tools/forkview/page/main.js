@@ -3,7 +3,7 @@
 import { Record } from './world.js';
 import { Layout } from './layout.js';
 import { Picture } from './draw.js';
-import { LiveNode, readTrace } from './source.js';
+import { LiveNode, clientName, readTrace } from './source.js';
 import { showNodes, showReorgs, showBlock, legend } from './panel.js';
 
 const at = id => document.getElementById(id);
@@ -12,14 +12,20 @@ const palette = ['#e4572e', '#17a398', '#f3a712', '#8f5bd6', '#2e86ab', '#d1478c
 const record = new Record(), layout = new Layout(), picture = new Picture(at('tree'));
 const facts = { slotsPerEpoch: 32, secondsPerSlot: 12, genesisTime: null };
 let nodes = [], chosen = null, selected = null, following = true, playing = true, live = true, traced = false, dirty = true;
-let bodies = new Map();
+let bodies = new Map(), problem = '', drawn = '';
 
 const nameOf = id => nodes.find(node => node.id === id)?.name ?? id;
 const colorOf = id => palette[Math.max(0, nodes.findIndex(node => node.id === id)) % palette.length];
 
+// Clients in the order of their first node: each has a shape.
+function shapeOf(id) {
+  const names = [...new Set(nodes.map(node => clientName(node.client)))].filter(Boolean);
+  return Math.max(0, names.indexOf(clientName(nodes.find(node => node.id === id)?.client))) % 4;
+}
+
 function slotNow() {
-  if (traced || facts.genesisTime === null) return null;
-  const time = live ? Date.now() : record.frames[record.at - 1]?.t ?? Date.now();
+  if (facts.genesisTime === null) return null;
+  const time = live && !traced ? Date.now() : record.frames[Math.max(0, record.at - 1)]?.t ?? Date.now();
   return Math.max(0, (time / 1000 - facts.genesisTime) / facts.secondsPerSlot);
 }
 
@@ -34,22 +40,25 @@ function makeScene() {
   // A finalized block that fork choice has dropped had everybody's votes.
   const share = root => node?.weights.has(root) ? weight(root) / most : isFinal(root) ? 1 : 0;
   return { world, shown, node, main, layout, selected, weight, share, isFinal, justified: node?.justified?.root,
-    slotsPerEpoch: facts.slotsPerEpoch, slotNow: slotNow(), colorOf, nameOf };
+    slotsPerEpoch: facts.slotsPerEpoch, slotNow: slotNow(), colorOf, nameOf, shapeOf };
 }
 
 let scene = makeScene();
 
 function refresh() {
   scene = makeScene();
-  layout.arrange(scene.world, scene.shown, scene.node?.head);
+  layout.arrange(scene.world, scene.node?.head);
   showNodes(at('nodes').tBodies[0], scene.world, nodes, scene, choose);
-  showReorgs(at('reorgs'), scene.world, nameOf, select);
-  showBlock(at('details'), scene.world, scene, nodes, bodies.get(selected));
+  showReorgs(at('reorgs'), scene.world, nameOf, reveal);
+  showBlock(at('details'), scene.world, scene, nodes, bodies.get(selected), reveal);
   const time = at('time');
   time.max = record.frames.length;
   time.value = record.at;
   at('moment').textContent = `${record.at} of ${record.frames.length}`;
-  at('notice').textContent = record.frames.length ? '' : nodes.length ? 'waiting for the first answer…' : 'no node yet: add one by its URL, or play a trace';
+  at('speed').hidden = !traced;
+  at('live').hidden = traced;
+  if (problem) at('notice').textContent = problem;
+  else at('notice').textContent = record.frames.length ? '' : nodes.length ? 'waiting for the first answer…' : 'no node yet: add one by its URL, or play a trace';
 }
 
 function frame() {
@@ -57,10 +66,15 @@ function frame() {
     const head = scene.world.blocks.get(scene.node.head)?.slot ?? 0;
     picture.follow(live && !traced ? Math.max(head, Math.min(scene.slotNow ?? head, head + 8)) : head);
   }
+  const changed = dirty;
   if (dirty) { refresh(); dirty = false; }
   scene.slotNow = slotNow();
   scene.selected = selected;
-  picture.draw(scene);
+  // A picture that would be the same is not drawn again; the line of the present moves ten times a slot.
+  const { x, y, zoom, width, height } = picture;
+  const looks = [x, y, zoom, width, height, selected, picture.color('back'), Math.floor((scene.slotNow ?? 0) * 10)].join();
+  if (changed || looks !== drawn) picture.draw(scene);
+  drawn = looks;
   const slot = scene.slotNow;
   at('clock').textContent = slot === null ? '' : `slot ${Math.floor(slot)} · epoch ${Math.floor(slot / facts.slotsPerEpoch)}`;
   requestAnimationFrame(frame);
@@ -73,6 +87,13 @@ function push(entry) {
 }
 
 function choose(id) { chosen = id; dirty = true; }
+
+// Chooses a block and shows where it stands.
+function reveal(root) {
+  const place = layout.places.get(root);
+  if (place) { setFollowing(false); picture.reveal(place); }
+  select(root);
+}
 
 async function select(root) {
   selected = root;
@@ -101,18 +122,22 @@ setInterval(() => {
   if (live || !playing || record.at >= record.frames.length) return;
   const now = record.frames[Math.max(0, record.at - 1)].t;
   let to = record.at + 1;
-  while (to < record.frames.length && record.frames[to].t <= now + (traced ? 1500 : 100)) to++;
+  const pace = traced ? 100 * Number(at('speed').value) : 100;
+  while (to < record.frames.length && record.frames[to].t <= now + pace) to++;
   record.seek(to);
   dirty = true;
 }, 100);
 
 // `NAME@URL` or a URL alone.
 function named(text) {
-  const [, name, url] = text.match(/^(?:([^@/]+)@)?(.*)$/);
-  return { id: name ?? url, name: name ?? new URL(url, location).host, url };
+  const [, name, url] = text.trim().match(/^(?:([^@/]+)@)?(.*)$/);
+  const full = new URL(url, location); // refuses what is no URL
+  return { id: name ?? url, name: name ?? full.host, url };
 }
 
 function addNode(entry) {
+  if (nodes.some(node => node.id === entry.id)) throw new Error(`${entry.name} is there already`);
+  problem = '';
   const node = new LiveNode(entry, push);
   nodes.push(node);
   chosen ??= node.id;
@@ -124,9 +149,10 @@ function addNode(entry) {
 async function learnFacts(node) {
   try {
     const [spec, genesis] = await Promise.all([node.json('/eth/v1/config/spec'), node.json('/eth/v1/beacon/genesis')]);
-    facts.slotsPerEpoch = Number(spec.data.SLOTS_PER_EPOCH ?? 32);
-    facts.secondsPerSlot = Number(spec.data.SLOT_DURATION_MS ?? 1000 * (spec.data.SECONDS_PER_SLOT ?? 12)) / 1000;
-    facts.genesisTime = Number(genesis.data.genesis_time);
+    const slots = Number(spec.data.SLOTS_PER_EPOCH ?? 32), time = Number(genesis.data.genesis_time);
+    const seconds = Number(spec.data.SLOT_DURATION_MS ?? 1000 * (spec.data.SECONDS_PER_SLOT ?? 12)) / 1000;
+    if (!(slots > 0 && seconds > 0 && time >= 0)) throw new Error('numbers that are none');
+    Object.assign(facts, { slotsPerEpoch: slots, secondsPerSlot: seconds, genesisTime: time });
     dirty = true;
   } catch { setTimeout(() => learnFacts(node), 2000); }
 }
@@ -134,8 +160,10 @@ async function learnFacts(node) {
 function play({ header, frames }) {
   nodes.forEach(node => node.stop?.());
   nodes = header.nodes ?? [...new Set(frames.map(entry => entry.node))].map(id => ({ id, name: id }));
-  Object.assign(facts, { slotsPerEpoch: header.slots_per_epoch ?? 32, secondsPerSlot: header.seconds_per_slot ?? 12 });
+  Object.assign(facts, { slotsPerEpoch: header.slots_per_epoch ?? 32, secondsPerSlot: header.seconds_per_slot ?? 12,
+    genesisTime: header.genesis_ms === undefined ? null : header.genesis_ms / 1000 });
   Object.assign(record, new Record(), { frames });
+  problem = '';
   [traced, live, chosen, selected] = [true, false, nodes[0]?.id, null];
   bodies = new Map();
   setPlaying(true);
@@ -144,7 +172,7 @@ function play({ header, frames }) {
   dirty = true;
 }
 
-const fault = error => { at('notice').textContent = String(error.message ?? error); };
+const fault = error => { problem = String(error.message ?? error); dirty = true; };
 
 // ---- Hands ----
 
@@ -196,6 +224,8 @@ onkeydown = event => {
   } else if (key === '+' || key === '=') picture.zoomAt(picture.width / 2, 1.25);
   else if (key === '-') picture.zoomAt(picture.width / 2, .8);
   else if (key === 'Home') setFollowing(true);
+  else if (key === 'f' || key === 'F') fit();
+  else if (key === 'r' || key === 'R') at('reorgs').querySelector('button.root:last-of-type')?.click();
   else if (key === ' ' && !event.target.matches('button')) { event.preventDefault(); setPlaying(!playing); }
   else if (key === ',') seek(record.at - 1);
   else if (key === '.') seek(record.at + 1);
@@ -205,13 +235,20 @@ onkeydown = event => {
   else if (/^[1-9]$/.test(key) && nodes[key - 1]) choose(nodes[key - 1].id);
 };
 
-function turn(dark = !document.documentElement.classList.contains('dark')) {
+function fit() { setFollowing(false); picture.fit(layout); }
+
+function shade(dark) {
   document.documentElement.classList.toggle('dark', dark);
   picture.colors();
+}
+
+function turn(dark = !document.documentElement.classList.contains('dark')) {
+  shade(dark);
   try { localStorage.setItem('theme', dark ? 'dark' : 'light'); } catch { /* a page without storage forgets */ }
 }
 
 at('follow').onclick = () => setFollowing(!following);
+at('fit').onclick = fit;
 at('theme').onclick = () => turn();
 at('help').onclick = () => at('help-box').showModal();
 at('play').onclick = () => setPlaying(!playing);
@@ -221,8 +258,7 @@ at('live').onclick = () => setLive(true);
 at('time').oninput = event => seek(Number(event.target.value));
 at('add').onsubmit = event => {
   event.preventDefault();
-  addNode(named(at('url').value));
-  at('url').value = '';
+  try { addNode(named(at('url').value)); at('url').value = ''; } catch (error) { fault(error); }
 };
 at('trace').onchange = async event => {
   try { play(readTrace(await event.target.files[0].text())); } catch (error) { fault(error); }
@@ -234,7 +270,9 @@ new ResizeObserver(() => picture.resize()).observe(canvas);
 
 function stored() { try { return localStorage.getItem('theme'); } catch { return null; } }
 const wish = new URLSearchParams(location.search).get('theme') ?? stored();
-turn(wish ? wish === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches);
+const prefers = matchMedia('(prefers-color-scheme: dark)');
+shade(wish ? wish === 'dark' : prefers.matches);
+prefers.onchange = () => shade(prefers.matches);
 picture.resize();
 requestAnimationFrame(frame);
 
@@ -245,9 +283,12 @@ if (trace) {
     .then(text => play(readTrace(text))).catch(fault);
 } else {
   const given = query.getAll('node').map(named);
-  const listed = given.length ? Promise.resolve(given) : fetch('nodes.json').then(answer => answer.json()).then(answer => answer.nodes);
-  listed.then(list => list.forEach(addNode)).catch(fault);
+  const listed = given.length ? Promise.resolve(given) : fetch('nodes.json').then(answer => answer.json());
+  listed.then(async list => {
+    const { trace } = list;
+    if (trace) play(readTrace(await (await fetch(trace)).text())); else (list.nodes ?? list).forEach(addNode);
+  }).catch(fault);
 }
 
 // For tests: what the page shows, and how fast it draws.
-globalThis.forkview = { record, layout, picture, scene: () => scene, nodes: () => nodes, select, seek, push };
+globalThis.forkview = { record, layout, picture, facts, scene: () => scene, nodes: () => nodes, select, seek, push, fit, setPlaying, setFollowing, choose, addNode };

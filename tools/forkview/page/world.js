@@ -57,7 +57,7 @@ export class World {
     const common = this.commonAncestor(node.head, frame.head);
     if (!common || common.root === node.head) return;
     const depth = this.blocks.get(node.head).slot - common.slot;
-    this.reorgs.push({ t: frame.t, node: frame.node, from: node.head, to: frame.head, depth, slot: this.blocks.get(frame.head).slot });
+    this.reorgs.push({ t: frame.t, node: frame.node, from: node.head, to: frame.head, common: common.root, depth, slot: this.blocks.get(frame.head).slot });
     if (this.reorgs.length > REORGS_MAX) this.reorgs.shift();
   }
 
