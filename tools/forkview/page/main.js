@@ -12,7 +12,7 @@ const palette = ['#e4572e', '#17a398', '#f3a712', '#8f5bd6', '#2e86ab', '#d1478c
 const record = new Record(), layout = new Layout(), picture = new Picture(at('tree'));
 const facts = { slotsPerEpoch: 32, secondsPerSlot: 12, genesisTime: null };
 let nodes = [], chosen = null, selected = null, following = true, playing = true, live = true, traced = false, dirty = true;
-let bodies = new Map(), problem = '', drawn = '';
+let bodies = new Map(), problem = '', drawn = '', hasDashboard = false;
 
 const nameOf = id => nodes.find(node => node.id === id)?.name ?? id;
 const colorOf = id => palette[Math.max(0, nodes.findIndex(node => node.id === id)) % palette.length];
@@ -56,6 +56,10 @@ function refresh() {
   time.value = record.at;
   at('moment').textContent = `${record.at} of ${record.frames.length}`;
   at('speed').hidden = !traced;
+  at('dashboard').hidden = traced || !hasDashboard;
+  // A server's own node has no address here; its dashboard knows it.
+  const named = nodes.every(node => node.url) ? '?' + new URLSearchParams(nodes.map(node => ['node', `${node.name}@${node.url}`])) : '';
+  at('dashboard').href = '../dashboard/' + named;
   at('live').hidden = traced;
   if (problem) at('notice').textContent = problem;
   else at('notice').textContent = record.frames.length ? '' : nodes.length ? 'waiting for the first answer…' : 'no node yet: add one by its URL, or play a trace';
@@ -225,6 +229,7 @@ onkeydown = event => {
   else if (key === '-') picture.zoomAt(picture.width / 2, .8);
   else if (key === 'Home') setFollowing(true);
   else if (key === 'f' || key === 'F') fit();
+  else if ((key === 'd' || key === 'D') && !at('dashboard').hidden) at('dashboard').click();
   else if (key === 'r' || key === 'R') at('reorgs').querySelector('button.root:last-of-type')?.click();
   else if (key === ' ' && !event.target.matches('button')) { event.preventDefault(); setPlaying(!playing); }
   else if (key === ',') seek(record.at - 1);
@@ -275,6 +280,9 @@ shade(wish ? wish === 'dark' : prefers.matches);
 prefers.onchange = () => shade(prefers.matches);
 picture.resize();
 requestAnimationFrame(frame);
+
+// Nodes serve it beside this page; what serves this page alone does not.
+fetch('../dashboard/', { method: 'HEAD' }).then(answer => { hasDashboard = answer.ok; dirty = true; }).catch(() => {});
 
 const query = new URLSearchParams(location.search);
 const trace = query.get('trace');
