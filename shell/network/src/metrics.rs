@@ -12,6 +12,10 @@ pub(crate) struct Label {
     kind: &'static str,
 }
 
+/// What becomes of gossip messages.
+const GOSSIP: [&str; 8] =
+    ["received", "accepted", "ignored", "rejected", "late", "dropped", "published", "unsent"];
+
 type Counters = Family<Label, Counter>;
 
 /// Handles to the registered metrics.
@@ -31,6 +35,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
+        metrics.begin();
         // The name is one of the interop metrics that every client exports.
         registry.register("libp2p_peers", "Connected libp2p peers", metrics.peers.clone());
         registry.register("network_banned_peers", "Peers banned now", metrics.bans.clone());
@@ -51,6 +56,18 @@ impl Metrics {
             metrics.discovered.clone(),
         );
         metrics
+    }
+
+    /// All series are there from the start, so that a rate has a beginning.
+    fn begin(&self) {
+        let begin = |family: &Counters, kind| drop(family.get_or_create(&Label { kind }));
+        GOSSIP.iter().for_each(|kind| begin(&self.gossip, *kind));
+        ["joined", "left"].into_iter().for_each(|kind| begin(&self.topics, kind));
+        ["chunk", "end", "failure"].into_iter().for_each(|kind| begin(&self.responses, kind));
+        for method in crate::Method::ALL {
+            begin(&self.requests_sent, method.name());
+            begin(&self.requests_received, method.name());
+        }
     }
 
     pub(crate) fn gossip(&self, kind: &'static str) {

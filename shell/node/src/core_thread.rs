@@ -180,6 +180,7 @@ impl Core {
         self.for_chain.push_back(match answer {
             Answer::Job(id, result, time) => {
                 self.times.job_ended(id, time);
+                self.exits.counts.job_ended(time, &result);
                 Input::JobDone(id, result)
             }
             Answer::Stored(seq) => {
@@ -295,7 +296,7 @@ impl Core {
             self.exits.outbox.send(ToNetwork::SetStatus(local));
         }
         self.exits.published.show_view(view);
-        self.times.tell(&self.shown);
+        self.times.tell(&self.shown, &self.exits.counts);
         if moved {
             self.for_sync.push_back(sync::Input::Chain(status));
         }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use chain::{JobId, View};
 use types::{BlsSignature, Root, SignedBeaconBlock};
 
+use crate::metrics::Counts;
 use crate::workers::JobTime;
 
 /// Blocks that arrived and are not imported. When there are more, the oldest is forgotten, and its import not told.
@@ -89,9 +90,10 @@ impl ImportTimes {
     }
 
     /// Tells of the blocks that the view, which was just published, is the first to have.
-    pub fn tell(&mut self, view: &View) {
+    pub fn tell(&mut self, view: &View, counts: &Counts) {
         for root in std::mem::take(&mut self.imported) {
             let Some((block, time)) = self.take(&root, view) else { continue };
+            counts.imported(&time);
             tracing::info!(
                 slot = block.message.slot.0,
                 ms = milliseconds(time.total),
@@ -151,7 +153,13 @@ mod tests {
         times.job_given(first, roots[0]);
         times.job_given(second, roots[1]);
         let time = |ms: u64| Duration::from_millis(ms);
-        let of_job = JobTime { waited: time(1), ran: time(30), signatures: time(20), stalled: time(2) };
+        let of_job = JobTime {
+            name: "execute_blocks",
+            waited: time(1),
+            ran: time(30),
+            signatures: time(20),
+            stalled: time(2),
+        };
         times.job_ended(first, of_job);
         times.job_ended(second, of_job);
         let (_, took) = times.take(&roots[0], &view).unwrap();

@@ -12,6 +12,8 @@ use crypto::find_invalid;
 /// How long a job took.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JobTime {
+    /// The kind of the job.
+    pub name: &'static str,
     /// Until a worker was free for it.
     pub waited: Duration,
     /// From then on.
@@ -126,7 +128,7 @@ fn run(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(JobId, JobResult, JobTim
             }
         };
         let (job, begun) = (waiting.job, Instant::now());
-        let mut time = JobTime { waited: begun - waiting.since, ..JobTime::default() };
+        let mut time = JobTime { name: job.name(), waited: begun - waiting.since, ..JobTime::default() };
         let stalled = job.executed_block().map(|_| stalled());
         let run = AssertUnwindSafe(|| {
             job.run_with(&mut |sets, seed| {

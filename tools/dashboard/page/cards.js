@@ -44,9 +44,9 @@ function beacon(source, status, wide) {
   const late = Math.max(0, now - chain.head_slot);
   const figures = el('div', { class: 'figures' },
     figure(chain.head_slot, late ? `head, ${late} behind` : 'head slot', '', chain.head_root ?? ''),
-    figure(distance, 'finality, epochs', toneClass(-distance, -3, -5), `finalized ${chain.finalized_epoch}, justified ${chain.justified_epoch}`),
+    figure(distance, 'to finality', toneClass(-distance, -3, -5), `in epochs; finalized ${chain.finalized_epoch}, justified ${chain.justified_epoch}`),
     figure(percent(all?.target), 'participation', all ? toneClass(all.target, .95, .667) : 'dim'),
-    figure(percent(local?.target), local ? `inclusion of ${local.active}` : 'inclusion', local ? toneClass(local.target, .98, .9) : 'dim'),
+    figure(percent(local?.target), 'inclusion', local ? toneClass(local.target, .98, .9) : 'dim', local && `of ${local.active} validators that use this node`),
     figure(peers.total, 'peers', peers.total ? '' : 'bad'));
   const parts = [figures];
   const charts = el('div', { class: 'two' });
@@ -95,8 +95,21 @@ function imports(status) {
   return section(title, ...(count ? stack(parts) : []));
 }
 
+const words = queue => `${queue.name.replaceAll('_', ' ')} ${queue.bound ? `${queue.depth} / ${queue.bound}` : queue.depth}`;
+
+// In short: a column a queue, as high as the root of its part, so that a little shows.
+function queueColumns(all) {
+  const fullest = all.filter(queue => queue.bound).reduce((a, b) => b.depth / b.bound > a.depth / a.bound ? b : a);
+  const column = queue => {
+    const part = queue.depth / (queue.bound ?? 64), colour = part > .8 ? 'var(--bad)' : part > .4 ? 'var(--soso)' : 'var(--good)';
+    return el('div', { title: words(queue) }, el('i', { style: `height:${Math.min(100, 100 * Math.sqrt(part))}%;background:${colour}` }));
+  };
+  const title = fullest.depth ? `Queues: the fullest is ${words(fullest)}` : `Queues: nothing waits in any of ${all.length}`;
+  return section(title, el('div', { class: 'columns', role: 'img', 'aria-label': title }, all.map(column)));
+}
+
 function queues(all, wide) {
-  const shown = wide ? all : all.filter(queue => queue.depth > 0 && queue.name !== 'jobs_running');
+  if (!wide) return queueColumns(all);
   const one = queue => {
     const part = queue.bound ? queue.depth / queue.bound : 0, colour = part > .8 ? 'var(--bad)' : part > .4 ? 'var(--soso)' : 'var(--good)';
     return el('div', { class: 'queue', title: queue.bound ? `${queue.depth} of ${queue.bound}` : `${queue.depth}, bounded by what was given out` },
@@ -104,8 +117,7 @@ function queues(all, wide) {
       el('span', {}, queue.bound ? `${queue.depth} / ${queue.bound}` : queue.depth),
       el('div', { class: 'bar' }, el('i', { style: `width:${Math.min(100, 100 * part)}%;background:${colour}` })));
   };
-  const title = wide ? 'Queues' : shown.length ? `Queues that are not empty, of ${all.length}` : `Queues: all ${all.length} are empty`;
-  return section(title, el('div', { class: 'queues' }, shown.map(one)));
+  return section('Queues', el('div', { class: 'queues' }, all.map(one)));
 }
 
 function rows(title, head, lines) {

@@ -28,10 +28,11 @@ export function spark(values, colour, max) {
   const [width, height] = [120, 30], top = Math.max(max ?? 0, ...values, 1e-9) * 1.08;
   const svg = shape('svg', { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', height: 30, 'aria-hidden': 'true' });
   if (values.length > 1) {
-    const x = index => width - (values.length - 1 - index) * width / 159;
+    // The line grows from the left until it fills the width, which a minute of it does.
+    const x = index => index * width / Math.max(values.length - 1, 40);
     const points = values.map((value, index) => `${x(index).toFixed(1)},${(height - 1 - value / top * (height - 2)).toFixed(1)}`);
     svg.append(
-      shape('polygon', { points: `${x(0).toFixed(1)},${height} ${points.join(' ')} ${width},${height}`, fill: colour, opacity: .16 }),
+      shape('polygon', { points: `${x(0).toFixed(1)},${height} ${points.join(' ')} ${x(values.length - 1).toFixed(1)},${height}`, fill: colour, opacity: .16 }),
       shape('polyline', { points: points.join(' '), fill: 'none', stroke: colour, 'stroke-width': 1.4, 'vector-effect': 'non-scaling-stroke' }),
     );
   }
@@ -44,8 +45,8 @@ export function epochBars(epochs, last) {
   const svg = shape('svg', { viewBox: `0 0 ${width} ${height + 11}`, role: 'img', 'aria-label': 'Participation by epoch' });
   const y = part => height - part * (height - 4);
   svg.append(shape('line', { x1: 0, x2: width, y1: y(2 / 3), y2: y(2 / 3), stroke: 'var(--dim)', 'stroke-dasharray': '2 3', 'stroke-width': .7 }));
-  epochs.slice(-count).forEach((votes, index, shown) => {
-    const x = width - (shown.length - index) * step, colour = tone(votes.target, .95, .667);
+  epochs.slice(-count).forEach((votes, index) => {
+    const x = index * step, colour = tone(votes.target, .95, .667);
     const group = shape('g', { opacity: votes.epoch === last ? .6 : 1 });
     group.append(
       shape('rect', { x: x + 1, y: 4, width: step - 3, height: height - 4, fill: 'var(--faint)', rx: 2 }),

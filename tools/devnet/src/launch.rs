@@ -62,10 +62,20 @@ pub struct Devnet {
     pub members: Vec<Member>,
     validators_root: Root,
     bootnodes: Vec<String>,
+    /// Our validator clients, and where their metrics are.
+    validator_metrics: Vec<(String, u16)>,
     ports: Ports,
 }
 
 impl Devnet {
+    /// The address of the page with the figures of all nodes and of our validator clients; the first node serves it.
+    pub fn dashboard(&self) -> String {
+        let clients = self.validator_metrics.iter();
+        let clients: String =
+            clients.map(|(name, port)| format!("&validator={name}@{}", url(*port))).collect();
+        format!("{}{clients}", self.fork_view().replacen("/forkview/", "/dashboard/", 1))
+    }
+
     /// The address of the page that shows the block trees of all nodes, ours and foreign; the first node serves it.
     pub fn fork_view(&self) -> String {
         let member = |member: &Member| format!("node={}@{}", member.name, member.probe.client().url());
@@ -96,6 +106,7 @@ impl Devnet {
             members: Vec::new(),
             validators_root: genesis.genesis_validators_root,
             bootnodes: Vec::new(),
+            validator_metrics: Vec::new(),
             ports,
             plan,
         };
@@ -189,6 +200,8 @@ impl Devnet {
             .path("--network-dir", self.folder.path())
             .path("--data-dir", &dir.join("beacon"))
             .option("--http-port", ports.http)
+            .arg("--metrics")
+            .option("--metrics-port", ports.metrics)
             .option("--tcp-port", ports.tcp)
             .option("--udp-port", ports.udp)
             .option("--listen-address", "127.0.0.1")
@@ -212,14 +225,20 @@ impl Devnet {
     ) -> anyhow::Result<()> {
         let name = format!("{}/validator", self.members[member].name);
         let signed_log = dir.join("signed.jsonl");
+        let metrics = self.ports.free()?;
         let process = ProcessPlan::new(&name, &self.plan.program, dir.join("validator.log"))
             .arg("validator")
             .option("--beacon-node", self.members[member].probe.client().url())
             .path("--data-dir", &dir.join("validator"))
             .path("--network-dir", self.folder.path())
             .option("--interop-range", format!("{}..{}", validators.start, validators.end))
+            .arg("--metrics")
+            .option("--metrics-port", metrics)
+            // The dashboard of the first node asks all others.
+            .arg("--metrics-allow-any-origin")
             .path("--signed-log", &signed_log);
         self.processes.start(process)?;
+        self.validator_metrics.push((name.clone(), metrics));
         self.members[member].validator = Some(name);
         self.members[member].signed_log = Some(signed_log);
         Ok(())

@@ -13,6 +13,8 @@ pub struct NodePorts {
     pub tcp: u16,
     /// Discovery.
     pub udp: u16,
+    /// Metrics.
+    pub metrics: u16,
 }
 
 /// Hands out ports on loopback, each once, and only such as can be bound for TCP and UDP at that moment.
@@ -62,9 +64,10 @@ impl Ports {
         bail!("no free port below {}", self.end)
     }
 
-    /// Three free ports.
+    /// Free ports for all of it.
     pub fn node(&mut self) -> anyhow::Result<NodePorts> {
-        Ok(NodePorts { http: self.free()?, tcp: self.free()?, udp: self.free()? })
+        let [http, tcp, udp, metrics] = [self.free()?, self.free()?, self.free()?, self.free()?];
+        Ok(NodePorts { http, tcp, udp, metrics })
     }
 }
 

@@ -175,6 +175,7 @@ impl Watch {
             println!("all nodes answer; genesis in {:.1} s", wait as f64 / 1000.0);
         }
         println!("fork view      {}", self.devnet.fork_view());
+        println!("dashboard      {}", self.devnet.dashboard());
         tokio::time::sleep(Duration::from_millis(wait)).await;
         self.load = self.devnet.plan.load.as_ref().map(|_| LoadWatch::new());
         let tick = Duration::from_millis((self.devnet.plan.slot_ms / 8).clamp(100, 500));

@@ -12,6 +12,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use types::{Slot, Time};
 
+use crate::import_times::ImportTime;
+use crate::workers::JobTime;
+
 use super::labels::{CALLS, JOBS, MOMENTS, STAGES, TOPICS, call};
 
 type Label = [(&'static str, &'static str); 1];
@@ -192,9 +195,9 @@ impl Counts {
         }
     }
 
-    #[allow(dead_code)]
-    /// A live block was imported; its times are in the order of the stages.
-    pub fn imported(&self, parts: [Duration; 6]) {
+    /// A live block was imported.
+    pub fn imported(&self, time: &ImportTime) {
+        let parts = [time.total, time.checks, time.waited, time.signatures, time.transition, time.head];
         for (stage, part) in STAGES.into_iter().zip(parts) {
             self.stages.get_or_create(&[("stage", stage)]).observe_time(part);
         }
@@ -212,11 +215,11 @@ impl Counts {
         }
     }
 
-    #[allow(dead_code)]
-    /// A job has ended, after it waited and ran for so long.
-    pub fn job_ended(&self, job: &'static str, waited: Duration, ran: Duration, result: &JobResult) {
-        self.jobs_waited.get_or_create(&[("job", job)]).observe_time(waited);
-        self.jobs_ran.get_or_create(&[("job", job)]).observe_time(ran);
+    /// A job has ended.
+    pub fn job_ended(&self, time: JobTime, result: &JobResult) {
+        let job = time.name;
+        self.jobs_waited.get_or_create(&[("job", job)]).observe_time(time.waited);
+        self.jobs_ran.get_or_create(&[("job", job)]).observe_time(time.ran);
         match result {
             JobResult::Panicked(_) => {
                 self.jobs_panicked.inc();
@@ -264,5 +267,49 @@ impl Counts {
     /// The times until batches were durable.
     pub fn stored_times(&self) -> Histogram {
         self.stored.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::World;
+
+    fn exposed(counts: &Counts) -> String {
+        let mut registry = Registry::default();
+        counts.register(&mut registry);
+        exporter::plain_text(&registry)
+    }
+
+    #[test]
+    fn verdicts_are_counted_by_topic_and_reason_and_columns_beside() {
+        let counts = Counts::default();
+        counts.verdict("beacon_block", Verdict::reject("the slot is over"), Duration::ZERO);
+        counts.verdict("data_column_sidecar", Verdict::Accept, Duration::from_millis(3));
+        counts.refused("beacon_attestation", Verdict::ignore("too much gossip waits"));
+        let text = exposed(&counts);
+        for line in [
+            "interlock_gossip_verdicts_total{topic=\"beacon_block\",verdict=\"reject\",reason=\"the slot is over\"} 1",
+            "interlock_gossip_verdicts_total{topic=\"beacon_block\",verdict=\"accept\",reason=\"\"} 0",
+            "beacon_data_column_sidecar_gossip_verification_seconds_count 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+        assert_eq!((counts.columns_judged(), counts.accepted_of("data_column_sidecar")), (1, 1));
+    }
+
+    #[test]
+    fn only_blocks_of_the_present_have_a_moment_in_their_slot() {
+        let mut world = World::new();
+        world.grow([1]);
+        let (view, counts) = (world.view(), Counts::default());
+        let slot_ms = view.spec.config.slot_duration_ms;
+        let at = |slot: u64, ms: u64| view.genesis.time.after_ms(slot * slot_ms + ms);
+        counts.block_arrived(&view, Slot(1), at(1, 500));
+        counts.block_arrived(&view, Slot(1), at(9, 0));
+        counts.block_arrived(&view, Slot(1), at(0, 0));
+        let text = exposed(&counts);
+        let line = "interlock_block_delay_seconds_count{moment=\"arrived\"} 1";
+        assert!(text.lines().any(|found| found == line), "{text}");
     }
 }
