@@ -8,6 +8,7 @@ use anyhow::{Context, bail, ensure};
 use futures::future::join_all;
 use types::{ForkName, Root, Slot, Spec};
 
+use crate::wiring::Wiring;
 use crate::{
     DevnetPlan, Foreign, ForeignRole, ForeignSeat, NetworkFolder, NodePorts, NodeProbe, NodeStatus, Ports,
     ProcessPlan, Processes, interop_genesis,
@@ -65,6 +66,9 @@ pub struct Devnet {
     /// Our validator clients, and where their metrics are.
     validator_metrics: Vec<(String, u16)>,
     ports: Ports,
+    /// Where the network shall be divided: then there is no discovery.
+    wiring: Option<Wiring>,
+    sides: [Vec<String>; 2],
 }
 
 impl Devnet {
@@ -96,7 +100,8 @@ impl Devnet {
         let spec = plan.spec(genesis_time)?;
         let genesis = interop_genesis(spec, plan.validators, genesis_time)?;
         let folder = NetworkFolder::write(&plan.dir.join("network"), spec, &genesis)?;
-        let ports = plan.base_port.map_or_else(Ports::anywhere, Ports::from)?;
+        let mut ports = plan.base_port.map_or_else(Ports::anywhere, Ports::from)?;
+        let (wiring, sides) = lay_wires(&plan, foreign, &mut ports).await?;
         let shares = plan.shares(signers);
         let mut devnet = Self {
             spec,
@@ -108,9 +113,13 @@ impl Devnet {
             bootnodes: Vec::new(),
             validator_metrics: Vec::new(),
             ports,
+            wiring,
+            sides,
             plan,
         };
-        devnet.start_bootnode().await?;
+        if devnet.wiring.is_none() {
+            devnet.start_bootnode().await?;
+        }
         devnet.start_nodes(&shares).await?;
         let mut shares = shares.into_iter().skip(devnet.members.len());
         for client in foreign {
@@ -155,9 +164,9 @@ impl Devnet {
 
     async fn start_nodes(&mut self, shares: &[Range<u64>]) -> anyhow::Result<()> {
         for index in 0..self.plan.nodes {
-            let name = format!("node-{index}");
+            let name = node_name(index);
             let dir = self.plan.dir.join(&name);
-            let ports = self.ports.node()?;
+            let ports = self.ports_of(&name)?;
             let beacon = format!("{name}/beacon");
             let mut process = self.beacon_process(&beacon, &dir, ports);
             if index < self.plan.supernodes {
@@ -165,6 +174,9 @@ impl Devnet {
             }
             if let Some(drill) = self.plan.data_drill.as_ref().filter(|_| index + 1 == self.plan.nodes) {
                 process = process.option("--misbehave", drill.misbehaviour(self.spec));
+            }
+            for address in self.wiring.iter().flat_map(|wiring| wiring.dials_of(&name)) {
+                process = process.option("--static-peer", address);
             }
             self.processes.start(process)?;
             let probe = NodeProbe::new(&name, &url(ports.http), self.spec);
@@ -259,7 +271,7 @@ impl Devnet {
             genesis_time: self.genesis_time,
             genesis_validators: self.plan.validators,
             dir: dir.clone(),
-            ports: self.ports.node()?,
+            ports: self.ports_of(&name)?,
             bootnodes: self.bootnodes.clone(),
             // Validator clients are spread over our nodes from the last one backwards.
             beacon: beacon_urls.len() - 1 - self.processes.names().count() % beacon_urls.len(),
@@ -275,7 +287,11 @@ impl Devnet {
         }
         let probe = NodeProbe::new(&name, &url(seat.ports.http), self.spec);
         self.wait_ready(&probe, FOREIGN_DEADLINE).await?;
-        client.started(&seat, probe.client()).await.with_context(|| name.clone())?;
+        match self.wiring.as_ref().and_then(|wiring| wiring.ready.get(&name)) {
+            // Our nodes are waiting to reach it.
+            Some(gate) => gate.open(),
+            None => client.started(&seat, probe.client()).await.with_context(|| name.clone())?,
+        }
         let member = Member {
             name: name.clone(),
             kind: MemberKind::Foreign,
@@ -288,6 +304,30 @@ impl Devnet {
         if role == ForeignRole::BeaconNodeWithOurValidators {
             self.start_validator_client(self.members.len() - 1, &dir, validators)?;
         }
+        Ok(())
+    }
+
+    fn ports_of(&mut self, name: &str) -> anyhow::Result<NodePorts> {
+        match self.wiring.as_ref().and_then(|wiring| wiring.ports.get(name)) {
+            Some(ports) => Ok(*ports),
+            None => self.ports.node(),
+        }
+    }
+
+    /// The nodes of the two sides of a network that shall be divided; empty in others.
+    pub fn sides(&self) -> &[Vec<String>; 2] {
+        &self.sides
+    }
+
+    /// Cuts all connections between the sides.
+    pub fn cut(&self) -> anyhow::Result<()> {
+        self.wiring.as_ref().context("no wires were laid to be cut")?.between.close();
+        Ok(())
+    }
+
+    /// Lets the sides meet again.
+    pub fn heal(&self) -> anyhow::Result<()> {
+        self.wiring.as_ref().context("no wires were laid to be cut")?.between.open();
         Ok(())
     }
 
@@ -357,6 +397,25 @@ impl Devnet {
         let since = ms.checked_sub(self.genesis_time * 1000)?;
         Some(Slot(since / self.spec.config.slot_duration_ms))
     }
+}
+
+/// The wires of a network that shall be divided, and its sides; none for others.
+async fn lay_wires(
+    plan: &DevnetPlan,
+    foreign: &[Box<dyn Foreign>],
+    ports: &mut Ports,
+) -> anyhow::Result<(Option<Wiring>, [Vec<String>; 2])> {
+    let Some(partition) = &plan.partition else { return Ok((None, Default::default())) };
+    let ours: Vec<String> = (0..plan.nodes).map(node_name).collect();
+    let nodes = foreign.iter().filter(|client| client.role() != ForeignRole::ValidatorClient);
+    let foreign: Vec<String> = nodes.map(|client| client.name()).collect();
+    let sides = partition.sides_of(&ours, &foreign);
+    let wiring = Wiring::lay(&ours, &foreign, &sides, ports).await.context("the sides of the partition")?;
+    Ok((Some(wiring), sides))
+}
+
+fn node_name(index: u64) -> String {
+    format!("node-{index}")
 }
 
 /// The number of validator clients, ours and foreign ones.

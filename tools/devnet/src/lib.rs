@@ -8,6 +8,7 @@
 //!                ├── NodeProbe asks each node's Beacon API ──▶ NodeStatus ──▶ Progress (terminal or lines)
 //!                ├── Finality compares the roots of equal epochs, Participation is read from states
 //!                ├── KillDrill kills a node with its validator client and judges how it comes back
+//!                ├── Partition cuts the connections between two sides for some epochs, and judges how they come together
 //!                ├── LoadWatch judges every vote by the blocks of the chain, and samples what processes take
 //!                └── DataDrill lets a node withhold columns, and judges what the others have of blocks and data
 //!        at the end: stop everything, judge all signed logs by the slashing conditions, Summary
@@ -28,15 +29,18 @@ mod launch;
 mod load;
 mod missed;
 mod participation;
+mod partition;
 mod plan;
 mod ports;
 mod probe;
 mod processes;
 mod progress;
+mod relay;
 mod run;
 mod signed_log;
 mod slashable;
 mod summary;
+mod wiring;
 
 pub use data_drill::{DataDrill, DataDrillPlan, DataReport};
 pub use drill::{Drill, DrillPlan, KillDrill};
@@ -48,6 +52,7 @@ pub use launch::{Devnet, Member, MemberKind};
 pub use load::{EpochVotes, LoadPlan, LoadReport, Machine, ProcessUsage, Requirement, VoteCount};
 pub use missed::Missed;
 pub use participation::{Participation, participation_of_previous_epoch};
+pub use partition::{Branch, Partition, PartitionPlan, PartitionReport};
 pub use plan::{DevnetPlan, PresetName, SLOT_MS_MIN};
 pub use ports::{NodePorts, Ports};
 pub use probe::{EpochReport, NodeProbe, NodeStatus};

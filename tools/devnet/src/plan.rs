@@ -10,7 +10,7 @@ use anyhow::{bail, ensure};
 use types::constants::FAR_FUTURE_EPOCH;
 use types::{BlobParameters, Config, Epoch, ForkName, Settings, Spec};
 
-use crate::{DataDrillPlan, DrillPlan, LoadPlan};
+use crate::{DataDrillPlan, DrillPlan, LoadPlan, PartitionPlan};
 
 /// The shortest slot: an attestation is due after a third of it, and needs a block that was made, sent and imported
 /// before.
@@ -106,6 +106,8 @@ pub struct DevnetPlan {
     pub drills: Option<DrillPlan>,
     /// The drill of blobs and columns, whose last node withholds columns.
     pub data_drill: Option<DataDrillPlan>,
+    /// When the network is divided.
+    pub partition: Option<PartitionPlan>,
     /// The forks that the network goes through, each with its epoch; a fork before one of them that is not named begins
     /// together with it.
     pub forks: BTreeMap<ForkName, Epoch>,
@@ -135,6 +137,7 @@ impl DevnetPlan {
             subscribe_all_subnets: false,
             drills: None,
             data_drill: None,
+            partition: None,
             forks: BTreeMap::new(),
             blob_schedule: BTreeMap::new(),
             blobs: 0,
@@ -186,6 +189,13 @@ impl DevnetPlan {
         self.check_data()?;
         if let Some(drills) = &self.drills {
             ensure!(drills.count > 0, "a drill that kills no node drills nothing");
+        }
+        if let Some(partition) = &self.partition {
+            partition.check(self.nodes)?;
+            ensure!(
+                self.drills.is_none() && self.data_drill.is_none(),
+                "a network has one drill: one that is divided has no other"
+            );
         }
         self.check_data_drill(signers)
     }
@@ -505,6 +515,19 @@ mod tests {
         assert!(plan.check(3).unwrap_err().to_string().contains("another one"));
         (plan.nodes, plan.supernodes, plan.blobs) = (3, 1, 0);
         assert!(plan.check(3).unwrap_err().to_string().contains("needs blobs"));
+    }
+
+    #[test]
+    fn a_network_that_is_divided_has_no_other_drill() {
+        let partition = PartitionPlan { from: Epoch(2), before: Epoch(4), sides: None };
+        let mut plan = plan();
+        plan.partition = Some(partition.clone());
+        plan.check(4).unwrap();
+        plan.drills = Some(DrillPlan { count: 1, seed: 1 });
+        assert!(plan.check(4).unwrap_err().to_string().contains("one drill"));
+        assert!(
+            refusal(|plan| (plan.nodes, plan.partition) = (1, Some(partition.clone()))).contains("one node")
+        );
     }
 
     #[test]

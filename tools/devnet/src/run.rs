@@ -15,7 +15,7 @@ use crate::processes::STOP_DEADLINE;
 use crate::progress::{Row, Snapshot};
 use crate::{
     DataDrill, Devnet, DevnetPlan, Finality, Foreign, KillDrill, LoadReport, Missed, NodeStatus,
-    Participation, Progress, Signatures, SignedLog, Summary,
+    Participation, Partition, Progress, Signatures, SignedLog, Summary,
 };
 
 /// Epochs from an epoch to its finality when everybody votes: it is justified when it ends, and final when the next ends.
@@ -105,6 +105,7 @@ struct Watch {
     finality: Finality,
     drill: Option<KillDrill>,
     data_drill: Option<DataDrill>,
+    partition: Option<Partition>,
     /// From genesis on, where a report is wanted.
     load: Option<LoadWatch>,
     /// By node, the participation of each epoch.
@@ -122,11 +123,13 @@ impl Watch {
         let nodes = devnet.members.len();
         let drill = devnet.plan.drills.map(KillDrill::new);
         let data_drill = devnet.plan.data_drill.clone().map(DataDrill::new);
+        let partition = devnet.plan.partition.clone().map(Partition::new);
         let mut watch = Self {
             progress: Progress::new(),
             finality: Finality::default(),
             drill,
             data_drill,
+            partition,
             load: None,
             participation: vec![BTreeMap::new(); nodes],
             heads: vec![None; nodes],
@@ -142,11 +145,11 @@ impl Watch {
     /// Where no end is set, there is no deadline.
     fn deadline(&self) -> Option<u64> {
         let plan = &self.devnet.plan;
-        let waits = plan.until_finalized.is_some() || plan.drills.is_some() || plan.data_drill.is_some();
-        if !waits && plan.until_epoch.is_none() {
+        if !self.waits() && plan.until_epoch.is_none() {
             return None;
         }
         let drilled = self.data_drill.as_ref().map(DataDrill::final_epoch);
+        let drilled = drilled.max(self.partition.as_ref().map(Partition::last_epoch));
         let epoch = plan.until_finalized.max(drilled).max(plan.until_epoch).unwrap_or(Epoch(1)).0;
         let epoch_ms = self.devnet.spec.preset.slots_per_epoch * self.devnet.spec.config.slot_duration_ms;
         let mut ms = (epoch + FINALITY_EPOCHS + SLACK_EPOCHS) * epoch_ms + millis(SLACK);
@@ -156,6 +159,13 @@ impl Watch {
             ms += (1 + FINALITY_EPOCHS) * epoch_ms;
         }
         Some(self.devnet.genesis_time * 1000 + ms)
+    }
+
+    /// True where something must become final before the network ends.
+    fn waits(&self) -> bool {
+        let plan = &self.devnet.plan;
+        let has_drill = plan.drills.is_some() || plan.data_drill.is_some() || plan.partition.is_some();
+        has_drill || plan.until_finalized.is_some()
     }
 
     fn interrupted(&self) -> anyhow::Result<()> {
@@ -190,6 +200,9 @@ impl Watch {
                 result?;
             }
             self.step_data_drill(&statuses).await?;
+            if let Some(partition) = &mut self.partition {
+                partition.step(&self.devnet, &statuses).await?;
+            }
             self.read_participation().await;
             self.show(statuses);
             let reached = self.is_reached();
@@ -271,7 +284,8 @@ impl Watch {
                 .drill
                 .as_ref()
                 .and_then(KillDrill::note)
-                .or_else(|| self.data_drill.as_ref().and_then(DataDrill::note)),
+                .or_else(|| self.data_drill.as_ref().and_then(DataDrill::note))
+                .or_else(|| self.partition.as_ref().and_then(Partition::note)),
         };
         self.progress.show(snapshot);
     }
@@ -296,15 +310,16 @@ impl Watch {
             None => None,
         };
         let drilled = self.data_drill.as_ref().map(DataDrill::final_epoch);
-        drills.into_iter().chain(drilled).chain(self.devnet.plan.until_finalized).max()
+        let healed = self.partition.as_ref().map(Partition::final_epoch);
+        drills.into_iter().chain(drilled).chain(healed).chain(self.devnet.plan.until_finalized).max()
     }
 
     /// True where every end that was set is reached, and one was set.
     fn is_reached(&self) -> bool {
         let plan = &self.devnet.plan;
-        let waits = plan.until_finalized.is_some() || self.drill.is_some() || self.data_drill.is_some();
         let is_final = || {
             self.data_drill.as_ref().is_none_or(DataDrill::is_over)
+                && self.partition.as_ref().is_none_or(Partition::is_over)
                 && self.wanted().is_some_and(|epoch| self.finality.agreed(epoch, self.names()).is_some())
         };
         let is_late = |until: Epoch| {
@@ -314,7 +329,7 @@ impl Watch {
         };
         match plan.until_epoch {
             None => is_final(),
-            Some(until) => is_late(until) && (!waits || is_final()),
+            Some(until) => is_late(until) && (!self.waits() || is_final()),
         }
     }
 
@@ -360,6 +375,7 @@ impl Watch {
             missed: Missed::explain(&self.missed, self.validator_logs()),
             drills: self.drill.as_ref().map(|drill| drill.drills.clone()).unwrap_or_default(),
             data: self.data_drill.as_ref().map(|drill| drill.report.clone()),
+            partition: self.partition.as_ref().map(|partition| partition.report.clone()),
             load,
             signatures: Signatures::judge(&log),
             wall: begun.elapsed(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use types::{Checkpoint, Epoch, ForkName, Slot};
 
-use crate::{DataReport, Drill, LoadReport, Missed, Participation, Signatures};
+use crate::{DataReport, Drill, LoadReport, Missed, Participation, PartitionReport, Signatures};
 
 /// What is known at the end of a run.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,8 @@ pub struct Summary {
     pub drills: Vec<Drill>,
     /// What the drill of blobs and columns found.
     pub data: Option<DataReport>,
+    /// What came of the partition.
+    pub partition: Option<PartitionReport>,
     /// What became of the votes, and what processes took.
     pub load: Option<LoadReport>,
     /// What the validators signed.
@@ -165,6 +167,7 @@ impl fmt::Display for Summary {
         self.write_missed(f)?;
         self.write_drills(f)?;
         self.data.iter().try_for_each(|report| write!(f, "{report}"))?;
+        self.partition.iter().try_for_each(|report| write!(f, "{report}"))?;
         self.load.iter().try_for_each(|report| writeln!(f, "{report}"))?;
         let Signatures { keys, blocks, attestations, slashable } = &self.signatures;
         let verdict = match slashable.len() {

@@ -7,7 +7,10 @@ use std::str::FromStr;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use clap::builder::ArgPredicate;
-use devnet::{DataDrillPlan, DevnetPlan, DrillPlan, Foreign, ForeignRole, LoadPlan, PresetName, Requirement};
+use devnet::{
+    DataDrillPlan, DevnetPlan, DrillPlan, Foreign, ForeignRole, LoadPlan, PartitionPlan, PresetName,
+    Requirement,
+};
 use types::{Epoch, ForkName};
 
 /// Start a network of beacon nodes and validator clients, watch it, and stop it again.
@@ -80,6 +83,15 @@ pub struct Devnet {
     /// none, and that finality goes on.
     #[arg(long, conflicts_with_all = ["forks", "blob_schedule", "blobs", "supernodes", "kill_drill", "join"])]
     data_drill: bool,
+    /// Divide the network into two sides that cannot reach each other, by cutting the connections between them: from the
+    /// first slot of an epoch, and before that of another. Require that both go on alone, that all come to one head again
+    /// afterwards, and that finality goes on. Without discovery: each of our nodes dials all others.
+    #[arg(long, value_name = "EPOCH..EPOCH", value_parser = epochs, conflicts_with_all = ["data_drill", "kill_drill"])]
+    partition: Option<(Epoch, Epoch)>,
+    /// The two sides by the names of their nodes, as in node-0,lodestar-0/node-1,node-2 [default: the nodes take sides
+    /// in turn, each client's for itself].
+    #[arg(long, value_name = "NAMES/NAMES", requires = "partition", value_parser = sides)]
+    sides: Option<[Vec<String>; 2]>,
     /// A process of Lodestar 1.5.1 that joins; may be given several times.
     #[arg(long, value_name = "CLIENT", value_parser = Guest::from_str)]
     join: Vec<Guest>,
@@ -122,6 +134,10 @@ Examples:
   All forks from the start, six blobs a block, and one node that keeps all columns:
     interlock devnet --fork fulu=0 --blobs 6 --supernodes 1 --until-finalized 3
 
+  Two sides, each with both clients, that fork and come together again:
+    interlock devnet --nodes 3 --join lodestar-node-with-validators --join lodestar-node-with-validators \
+        --partition 2..4
+
   Columns that are withheld, and a node that joins late:
     interlock devnet --data-drill
 
@@ -155,6 +171,20 @@ pub(super) fn fork_epoch(text: &str) -> anyhow::Result<(ForkName, Epoch)> {
     let (fork, epoch) = text.split_once('=').context("expected FORK=EPOCH, as in altair=2")?;
     let fork = fork.parse().map_err(|_| anyhow::anyhow!("no fork {fork:?}"))?;
     Ok((fork, Epoch(epoch.parse().with_context(|| format!("no epoch {epoch:?}"))?)))
+}
+
+/// `2..4`.
+fn epochs(text: &str) -> anyhow::Result<(Epoch, Epoch)> {
+    let (from, before) = text.split_once("..").context("expected EPOCH..EPOCH, as in 2..4")?;
+    let epoch = |text: &str| text.parse().map(Epoch).with_context(|| format!("no epoch {text:?}"));
+    Ok((epoch(from)?, epoch(before)?))
+}
+
+/// `node-0,lodestar-0/node-1`.
+fn sides(text: &str) -> anyhow::Result<[Vec<String>; 2]> {
+    let (one, other) =
+        text.split_once('/').context("expected NAMES/NAMES, as in node-0,lodestar-0/node-1")?;
+    Ok([one, other].map(|side| side.split(',').map(|name| name.trim().to_owned()).collect()))
 }
 
 fn blob_limit(text: &str) -> anyhow::Result<(Epoch, u64)> {
@@ -230,6 +260,7 @@ impl Devnet {
             subscribe_all_subnets: self.subscribe_all_subnets,
             drills: self.kill_drill.map(|count| DrillPlan { count, seed: self.seed }),
             data_drill: None,
+            partition: self.partition.map(|(from, before)| PartitionPlan { from, before, sides: self.sides }),
             forks: self.forks.into_iter().collect(),
             blob_schedule: self.blob_schedule.into_iter().collect(),
             blobs: self.blobs,
@@ -329,6 +360,21 @@ mod tests {
         assert_eq!(parse("--data-drill --nodes 4").unwrap().nodes, 4);
         assert!(parse("--data-drill --blobs 3").is_err());
         assert!(parse("--data-drill --kill-drill 3").is_err());
+    }
+
+    #[test]
+    fn a_partition_has_its_epochs_and_its_sides() {
+        let line = "--nodes 2 --partition 2..4 --sides node-0,lodestar-0/node-1";
+        let plan = parse(line).unwrap().plan("interlock".into(), "net".into());
+        let partition = plan.partition.as_ref().unwrap();
+        assert_eq!((partition.from, partition.before), (Epoch(2), Epoch(4)));
+        let sides = partition.sides.as_ref().unwrap();
+        assert_eq!(sides, &[vec!["node-0".to_owned(), "lodestar-0".to_owned()], vec!["node-1".to_owned()]]);
+        plan.check(2).unwrap();
+        for wrong in ["--partition 2", "--partition 2..x", "--sides a/b", "--partition 2..4 --sides a"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse("--partition 2..4 --kill-drill 1").is_err());
     }
 
     #[test]
