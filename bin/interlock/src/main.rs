@@ -35,6 +35,7 @@ enum Command {
     Validator(commands::validator::Validator),
     Bootnode(commands::bootnode::Bootnode),
     Devnet(commands::devnet::Devnet),
+    Forkview(commands::forkview::Forkview),
     MockEngine(commands::mock_engine::MockEngine),
     /// Make and list validator keys, move their signing history.
     #[command(subcommand)]
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Validator(command) => command.run(),
         Command::Bootnode(command) => command.run(),
         Command::Devnet(command) => command.run(),
+        Command::Forkview(command) => command.run(),
         Command::MockEngine(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Simulate(command) => command.run(),

@@ -3,6 +3,7 @@
 pub mod beacon;
 pub mod bootnode;
 pub mod devnet;
+pub mod forkview;
 pub mod interop;
 pub mod keys;
 pub mod mock_engine;
