@@ -69,6 +69,9 @@ impl Devnet {
 
 impl Drop for Devnet {
     fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         // SIGTERM lets it stop its processes, which it does by itself also where it is killed.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let end = Instant::now() + Duration::from_secs(20);
