@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 use chain::View;
 use serde::Serialize;
 use transition::epoch::{EpochSummary, ValidatorFlags};
-use types::constants::FAR_FUTURE_EPOCH;
 use types::{Epoch, Root, Slot, ValidatorIndex};
 
 use super::memory::state_bytes;
@@ -52,7 +51,7 @@ pub struct Sample {
     pub state_bytes: u64,
     /// The bytes of the database's files.
     pub database_bytes: u64,
-    /// When it was computed, in milliseconds of processor or wall time that it took.
+    /// How long that took, in milliseconds.
     pub took_ms: f64,
 }
 
@@ -204,15 +203,15 @@ fn statuses(view: &View, slot: Slot) -> [(&'static str, u64); 4] {
     let epoch = slot.epoch(view.spec);
     let (mut pending, mut active, mut exited, mut withdrawable) = (0, 0, 0, 0);
     for validator in view.head.state.validators.iter() {
-        let count = match () {
-            () if validator.activation_epoch > epoch => &mut pending,
-            () if validator.exit_epoch > epoch => &mut active,
-            () if validator.withdrawable_epoch > epoch
-                || validator.withdrawable_epoch == FAR_FUTURE_EPOCH =>
-            {
-                &mut exited
-            }
-            () => &mut withdrawable,
+        // An epoch in the far future is later than any other.
+        let count = if validator.activation_epoch > epoch {
+            &mut pending
+        } else if validator.exit_epoch > epoch {
+            &mut active
+        } else if validator.withdrawable_epoch > epoch {
+            &mut exited
+        } else {
+            &mut withdrawable
         };
         *count += 1;
     }
