@@ -83,6 +83,15 @@ pub struct Devnet {
     /// none, and that finality goes on.
     #[arg(long, conflicts_with_all = ["forks", "blob_schedule", "blobs", "supernodes", "kill_drill", "join"])]
     data_drill: bool,
+    #[command(flatten)]
+    division: Division,
+    #[command(flatten)]
+    guests: Guests,
+}
+
+// How the network is divided. No text of documentation, which would replace the command's own.
+#[derive(Args)]
+struct Division {
     /// Divide the network into two sides that cannot reach each other, by cutting the connections between them: from the
     /// first slot of an epoch, and before that of another. Require that both go on alone, that all come to one head again
     /// afterwards, and that finality goes on. Without discovery: each of our nodes dials all others.
@@ -92,6 +101,11 @@ pub struct Devnet {
     /// in turn, each client's for itself].
     #[arg(long, value_name = "NAMES/NAMES", requires = "partition", value_parser = sides)]
     sides: Option<[Vec<String>; 2]>,
+}
+
+// Who joins, likewise.
+#[derive(Args)]
+struct Guests {
     /// A process of Lodestar 1.5.1 that joins; may be given several times.
     #[arg(long, value_name = "CLIENT", value_parser = Guest::from_str)]
     join: Vec<Guest>,
@@ -100,7 +114,7 @@ pub struct Devnet {
     lodestar: Option<PathBuf>,
 }
 
-// How a run under load is ended and judged. No text of documentation, which would replace the command's own.
+// How a run under load is ended and judged, likewise.
 #[derive(Args)]
 struct Load {
     /// End when this epoch begins; with --report four slots later, so that blocks can hold the last votes.
@@ -260,7 +274,11 @@ impl Devnet {
             subscribe_all_subnets: self.subscribe_all_subnets,
             drills: self.kill_drill.map(|count| DrillPlan { count, seed: self.seed }),
             data_drill: None,
-            partition: self.partition.map(|(from, before)| PartitionPlan { from, before, sides: self.sides }),
+            partition: self.division.partition.map(|(from, before)| PartitionPlan {
+                from,
+                before,
+                sides: self.division.sides,
+            }),
             forks: self.forks.into_iter().collect(),
             blob_schedule: self.blob_schedule.into_iter().collect(),
             blobs: self.blobs,
@@ -279,7 +297,7 @@ impl Devnet {
     }
 
     fn foreign(&self) -> anyhow::Result<Vec<Box<dyn Foreign>>> {
-        if self.join.is_empty() {
+        if self.guests.join.is_empty() {
             return Ok(Vec::new());
         }
         ensure!(
@@ -287,8 +305,9 @@ impl Devnet {
             "Lodestar knows slots of whole seconds only: --slot-ms {} goes with no --join",
             self.slot_ms
         );
-        let installation = self.lodestar.clone().map_or_else(|| interop::Peer::Lodestar.default_dir(), Ok)?;
-        let guests = self.join.iter().enumerate().map(|(number, guest)| {
+        let installation =
+            self.guests.lodestar.clone().map_or_else(|| interop::Peer::Lodestar.default_dir(), Ok)?;
+        let guests = self.guests.join.iter().enumerate().map(|(number, guest)| {
             let lodestar = interop::Lodestar { installation: installation.clone(), role: guest.0, number };
             Box::new(lodestar) as Box<dyn Foreign>
         });

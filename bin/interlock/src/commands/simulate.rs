@@ -81,6 +81,16 @@ pub struct Simulate {
     /// Run every seed twice, and fail where the two traces differ.
     #[arg(long)]
     check_determinism: bool,
+    #[command(flatten)]
+    records: Records,
+    /// How many seeds to run at once, each on one thread.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
+}
+
+// What is kept of a run. No text of documentation, which would replace the command's own.
+#[derive(Args)]
+struct Records {
     /// Write what each node told of its fork choice to a file that the fork view plays, at most 64 MiB; with one seed
     /// only.
     #[arg(long, value_name = "FILE", conflicts_with = "check_determinism")]
@@ -88,9 +98,6 @@ pub struct Simulate {
     /// Write every event of the seed to a file, a line each; with one seed only.
     #[arg(long, value_name = "FILE", conflicts_with = "check_determinism")]
     events: Option<PathBuf>,
-    /// How many seeds to run at once, each on one thread.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
-    threads: u16,
 }
 
 const EXAMPLES: &str = "\
@@ -129,7 +136,8 @@ impl Simulate {
             false => run_seed(&scenario_of(seed), seed),
         };
         let begin = Instant::now();
-        let reports = match (self.trace.is_some() || self.events.is_some(), seeds.as_slice()) {
+        let reports = match (self.records.trace.is_some() || self.records.events.is_some(), seeds.as_slice())
+        {
             (false, _) => run_seeds(&seeds, usize::from(self.threads), run, |report| println!("{report}")),
             (true, [seed]) => vec![self.record(&scenario_of(*seed), *seed)?],
             (true, _) => bail!("--trace and --events are for one seed"),
@@ -153,10 +161,10 @@ impl Simulate {
     fn record(&self, scenario: &Scenario, seed: u64) -> anyhow::Result<Report> {
         let (report, recording) = trace_seed(scenario, seed);
         println!("{report}");
-        if let Some(path) = &self.events {
+        if let Some(path) = &self.records.events {
             write_file(path, (recording.events.join("\n") + "\n").as_bytes())?;
         }
-        if let Some(path) = &self.trace {
+        if let Some(path) = &self.records.trace {
             write_file(path, recording.film.text().as_bytes())?;
             if !recording.film.is_whole() {
                 println!("the trace ends before the network does: it reached its bound");
