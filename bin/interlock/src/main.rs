@@ -2,7 +2,6 @@
 
 mod commands;
 mod execution_choice;
-mod input;
 mod jwt_file;
 mod logging;
 mod metrics_choice;

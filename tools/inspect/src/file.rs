@@ -138,6 +138,42 @@ pub fn open(path: &Path, entry: Option<usize>) -> Result<Opened, OpenError> {
     }
 }
 
+/// An e2store file with its records, such as an era file.
+#[derive(Clone, Debug)]
+pub struct Store {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl Store {
+    /// Reads a file and finds its records; none where it is no e2store file.
+    pub fn open(path: &Path) -> Result<Option<Self>, OpenError> {
+        let mut begin = [0; E2STORE.len()];
+        let mut file = std::fs::File::open(path)?;
+        let is_store = file.read_exact(&mut begin).is_ok() && begin == E2STORE;
+        if !is_store {
+            return Ok(None);
+        }
+        let bytes = std::fs::read(path)?;
+        let entries = entries(&bytes)?;
+        Ok(Some(Self { bytes, entries }))
+    }
+
+    /// The records, in the order of the file.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The data of a record of this file, decompressed where its type is a compressed one.
+    pub fn data(&self, entry: &Entry) -> Result<Vec<u8>, OpenError> {
+        let data = &self.bytes[entry.offset..entry.offset + entry.length];
+        match entry.type_name() {
+            Some(_) => unframed(data, entry.offset),
+            None => Ok(data.to_vec()),
+        }
+    }
+}
+
 fn open_e2store(bytes: &[u8], wanted: usize) -> Result<Opened, OpenError> {
     let entries = entries(bytes)?;
     let values: Vec<&Entry> = entries.iter().filter(|entry| entry.type_name().is_some()).collect();

@@ -10,8 +10,8 @@ pub(crate) const OFFSET_LEN: usize = 4;
 
 /// A part of an encoding, with its schema and its place in the whole.
 ///
-/// Made only by [`Value::read`], which checks every offset, limit and padding bit below it, and from parts of such a
-/// value; so walking it cannot fail.
+/// Made by [`Value::read`], which checks every offset, limit and padding bit below it, by [`Value::trusted`] of what was
+/// checked before, and from parts of such a value; so walking it cannot fail.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
     schema: &'a Schema,
@@ -38,6 +38,12 @@ impl<'a> Value<'a> {
     /// Checks the bytes against the schema.
     pub fn read(schema: &'a Schema, bytes: &'a [u8]) -> Result<Self, Malformed> {
         check(schema, bytes, 0).map(|()| Self { schema, bytes, offset: 0 })
+    }
+
+    /// Bytes that were checked before against the same schema, or that an encoder just made of a value of its type. With
+    /// others, walking the value panics.
+    pub fn trusted(schema: &'a Schema, bytes: &'a [u8]) -> Self {
+        Self { schema, bytes, offset: 0 }
     }
 
     /// The schema.

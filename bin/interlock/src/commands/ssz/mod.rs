@@ -39,6 +39,11 @@ pub enum Ssz {
         #[command(flatten)]
         kind: Kind,
     },
+    /// List the records of an era or other e2store file.
+    Entries {
+        /// The file.
+        file: PathBuf,
+    },
     /// Decode a value with the client's own types and write it again; fails where the bytes differ.
     Check(One),
 }
@@ -146,6 +151,7 @@ impl Ssz {
                 let known = kind.given()?;
                 to_stdout(|out| inspect::write_schema(&known.schema, out))
             }
+            Self::Entries { file } => entries(file),
             Self::Check(one) => check(one),
         }
     }
@@ -161,6 +167,25 @@ fn root(one: &One) -> anyhow::Result<()> {
     }, else { bail!("no type {:?}", subject.known.name) });
     println!("{}", root?);
     Ok(())
+}
+
+fn entries(file: &std::path::Path) -> anyhow::Result<()> {
+    let name = file.display().to_string();
+    let store = inspect::Store::open(file).with_context(|| name.clone())?;
+    let store =
+        store.ok_or_else(|| anyhow!("{name}: no e2store file: it does not begin with a version record"))?;
+    // What `--entry` counts.
+    let mut values = 0..;
+    to_stdout(|out| {
+        writeln!(out, "{:>6}  {:>12}  {:>12}  {:>6}  name", "entry", "byte", "bytes", "type")?;
+        for entry in store.entries() {
+            let number = entry.type_name().and_then(|_| values.next());
+            let number = number.map_or_else(String::new, |number: usize| number.to_string());
+            let (offset, length, kind) = (entry.offset, entry.length, entry.kind);
+            writeln!(out, "{number:>6}  {offset:>12}  {length:>12}  {kind:#06x}  {}", entry.name())?;
+        }
+        Ok(())
+    })
 }
 
 fn check(one: &One) -> anyhow::Result<()> {

@@ -70,7 +70,7 @@ impl Query {
                 written
             })?;
             if let Some(fault) = fault {
-                bail!("{path}: {fault}");
+                bail!(fault);
             }
         }
         Ok(())
@@ -166,7 +166,7 @@ fn part<'a>(value: Value<'a>, path: &Path) -> anyhow::Result<Value<'a>> {
         return Ok(part);
     }
     match select(value, path, |_, _| ()) {
-        Err(fault) => Err(anyhow!("{path}: {fault}")),
+        Err(fault) => Err(anyhow!(fault)),
         Ok(()) => Err(anyhow!(
             "{path}: a path without a range, to a part that is a value of its own, is needed here"
         )),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use transition::{ValidateResult, state_transition};
 use types::SignedBeaconBlock;
 
-use super::{signed, state_before};
+use super::{signed, state_before, stepped};
 use crate::case::Case;
 
 #[derive(Deserialize)]
@@ -22,5 +22,6 @@ pub fn run(case: &Case) -> super::super::Result {
         (0..count).map(|number| case.ssz(&format!("blocks_{number}.ssz"))).collect::<Result<_, _>>()?;
     signed::run(case, &state, |state, signatures| {
         blocks.iter().try_for_each(|block| state_transition(state, block, signatures, ValidateResult::Yes))
-    })
+    })?;
+    stepped::blocks(case, &state, &blocks)
 }

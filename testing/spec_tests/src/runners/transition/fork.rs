@@ -9,7 +9,7 @@ use transition::upgrade::upgrade_to;
 use transition::{ValidateResult, state_transition};
 use types::{BeaconState, ForkName, SignedBeaconBlock, Spec};
 
-use super::{check, signed};
+use super::{check, signed, stepped};
 use crate::case::Case;
 
 #[derive(Deserialize)]
@@ -49,7 +49,8 @@ pub fn transition(case: &Case) -> super::super::Result {
     let blocks: Vec<SignedBeaconBlock> = (0..blocks_count).map(block).collect::<Result<_, _>>()?;
     signed::run(case, &state, |state, signatures| {
         blocks.iter().try_for_each(|block| state_transition(state, block, signatures, ValidateResult::Yes))
-    })
+    })?;
+    stepped::blocks(case, &state, &blocks)
 }
 
 /// The state of the fork before, hashed once.

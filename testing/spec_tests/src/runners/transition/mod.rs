@@ -14,6 +14,7 @@ mod rewards;
 mod shuffling;
 mod signed;
 mod slots;
+mod stepped;
 
 use anyhow::{anyhow, bail, ensure};
 use serde::Deserialize;
