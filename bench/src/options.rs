@@ -56,7 +56,7 @@ pub struct Options {
 }
 
 /// Every line's name, and what it measures.
-pub const LINES: [(&str, &str); 31] = [
+pub const LINES: [(&str, &str); 34] = [
     ("decode", "a state from its encoding"),
     ("encode", "a state's encoding"),
     ("root-full", "the root of a state that was just read"),
@@ -78,7 +78,10 @@ pub const LINES: [(&str, &str); 31] = [
     ("gossip-distinct-2-threads", "the same by blst on two threads"),
     ("gossip-mixed", "128 votes over four messages"),
     ("gossip-same", "128 votes over one message"),
+    ("gossip-distinct-points", "128 votes over 128 messages, their signatures decompressed before"),
+    ("gossip-same-points", "128 votes over one message, their signatures decompressed before"),
     ("same-of-distinct", "the share that one message takes of what 128 take"),
+    ("same-of-distinct-points", "the same where the signatures were decompressed before"),
     ("aggregates", "128 aggregates of 128 keys each, over 128 messages"),
     ("aggregates-2-threads", "the same by blst on two threads"),
     (

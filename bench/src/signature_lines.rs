@@ -1,16 +1,17 @@
-//! Gossip: batches of votes, each of one validator, from their compressed signatures.
+//! Gossip: batches of votes, each of one validator, from their compressed signatures, and from points as far as a job has
+//! got when the batch begins.
 
 use std::time::Duration;
 
-use anyhow::ensure;
-use crypto::{PublicKey, SignatureSet, hash, verify_signature_sets};
+use anyhow::{Context, ensure};
+use crypto::{PointSet, PublicKey, SignatureSet, hash, verify_points, verify_signature_sets};
 use synthetic::Keys;
 use types::ValidatorIndex;
 
 use crate::clock::{Cost, least, least_of_both, one};
 use crate::line::{Line, Unit};
 use crate::report::Report;
-use crate::verify::{PlainSet, verify_multiple, verify_on_two_threads};
+use crate::verify::{PlainSet, Points, verify_multiple, verify_on_two_threads};
 
 /// Signatures in a batch.
 const BATCH: usize = 128;
@@ -21,22 +22,34 @@ pub const SEED: [u8; 32] = [0x5e; 32];
 /// How many messages the batch signs.
 const KINDS: [(&str, usize); 3] = [("gossip-distinct", BATCH), ("gossip-mixed", 4), ("gossip-same", 1)];
 
+/// The two of them that are also measured from points, and so without decompression.
+const FROM_POINTS: [(&str, usize); 2] = [("gossip-distinct-points", BATCH), ("gossip-same-points", 1)];
+
 /// Measures batches of 128 signatures over as many messages, over four, and over one; and sets of 128 keys each.
 pub fn measure(report: &mut Report, budget: Duration) -> anyhow::Result<()> {
+    let ratios = ["same-of-distinct", "same-of-distinct-points"];
     let names: Vec<&str> =
-        KINDS.iter().map(|(name, _)| *name).chain(["same-of-distinct", "aggregates"]).collect();
+        KINDS.iter().chain(&FROM_POINTS).map(|(name, _)| *name).chain(ratios).chain(["aggregates"]).collect();
     if !report.wants_any(&names) {
         return Ok(());
     }
     let keys = Keys::new(0, 0);
+    let single: Vec<Vec<usize>> = (0..BATCH).map(|index| vec![index]).collect();
     let mut costs = Vec::new();
     for (name, messages) in KINDS {
-        let signers: Vec<Vec<usize>> = (0..BATCH).map(|index| vec![index]).collect();
-        costs.push(batch(report, name, &keys, &signers, messages, budget)?);
+        costs.push(batch(report, name, &keys, &single, messages, budget)?);
     }
-    if report.wants("same-of-distinct") {
-        let share = costs[2].cpu_ns / costs[0].cpu_ns;
-        report.add(Line::amount("same-of-distinct", "128 votes", Unit::Ratio, share));
+    let mut from_points = Vec::new();
+    for (name, messages) in FROM_POINTS {
+        from_points.push(batch_of_points(report, name, sets(&keys, &single, messages), budget)?);
+    }
+    for (name, same, distinct) in [
+        ("same-of-distinct", costs[2], costs[0]),
+        ("same-of-distinct-points", from_points[1], from_points[0]),
+    ] {
+        if report.wants(name) {
+            report.add(Line::amount(name, "128 votes", Unit::Ratio, same.cpu_ns / distinct.cpu_ns));
+        }
     }
     if report.wants("aggregates") {
         let signers: Vec<Vec<usize>> =
@@ -77,6 +90,32 @@ fn batch(
     Ok(cost)
 }
 
+/// A batch of single keys whose signatures are decompressed, for us and for blst.
+fn batch_of_points(
+    report: &mut Report,
+    name: &str,
+    (ours, plain): (Vec<OwnSet>, Vec<PlainSet>),
+    budget: Duration,
+) -> anyhow::Result<Cost> {
+    let ours: Vec<PointSet> = ours.iter().map(|set| set.summed().decompress()).collect();
+    let plain = Points::of(&plain).context("the signatures are no points")?;
+    let verify_ours = || verify_points(&ours, SEED).iter().all(Option::is_some);
+    ensure!(verify_ours(), "{name}: valid signatures are refused");
+    ensure!(plain.verify_multiple(), "{name}: blst refuses them");
+    let (cost, blst) = least_of_both(
+        2 * budget,
+        || one(|| (), |()| verify_ours()),
+        || one(|| (), |()| plain.verify_multiple()),
+    );
+    if report.wants(name) {
+        let each = report.machine.speed.verify_ns;
+        let line = Line::time(name, "128 votes", cost).against("blst batch", blst);
+        let rate = BATCH as f64 / cost.cpu_ns * 1e9;
+        report.add(line.limited_by(format!("one verified ({rate:.0}/s)"), each));
+    }
+    Ok(cost)
+}
+
 /// A set whose keys are still to be added up, which is part of what is measured.
 struct OwnSet {
     message: [u8; 32],
@@ -84,9 +123,14 @@ struct OwnSet {
     keys: Vec<PublicKey>,
 }
 
+impl OwnSet {
+    fn summed(&self) -> SignatureSet {
+        SignatureSet::of_keys(self.message, self.signature, &self.keys)
+    }
+}
+
 fn verify_ours(sets: &[OwnSet]) -> bool {
-    let sum = |set: &OwnSet| SignatureSet::of_keys(set.message, set.signature, &set.keys);
-    verify_signature_sets(&sets.iter().map(sum).collect::<Vec<_>>(), SEED)
+    verify_signature_sets(&sets.iter().map(OwnSet::summed).collect::<Vec<_>>(), SEED)
 }
 
 /// The same sets for us and for blst: each of its signers, over one of so many messages.

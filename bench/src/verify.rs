@@ -18,7 +18,9 @@ pub struct PlainSet {
     pub signature: [u8; 96],
 }
 
-struct Points {
+/// Sets whose signatures are decompressed and whose keys are added up.
+pub struct Points {
+    messages: Vec<[u8; 32]>,
     pubkeys: Vec<PublicKey>,
     signatures: Vec<Signature>,
     factors: Vec<[u8; 8]>,
@@ -26,7 +28,7 @@ struct Points {
 
 impl Points {
     /// Keys added up, signatures decompressed; factors as good as any for a measurement.
-    fn of(sets: &[PlainSet]) -> Option<Self> {
+    pub fn of(sets: &[PlainSet]) -> Option<Self> {
         let sum = |set: &PlainSet| match set.pubkeys.as_slice() {
             [only] => Some(*only),
             many => {
@@ -36,6 +38,7 @@ impl Points {
         };
         let factor = |place: usize| (place as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
         Some(Self {
+            messages: sets.iter().map(|set| set.message).collect(),
             pubkeys: sets.iter().map(sum).collect::<Option<_>>()?,
             signatures: sets
                 .iter()
@@ -45,11 +48,29 @@ impl Points {
         })
     }
 
+    /// `verify_multiple_aggregate_signatures` of the library; each signature's group is checked.
+    pub fn verify_multiple(&self) -> bool {
+        let messages: Vec<&[u8]> = self.messages.iter().map(<[u8; 32]>::as_slice).collect();
+        let pubkeys: Vec<&PublicKey> = self.pubkeys.iter().collect();
+        let signatures: Vec<&Signature> = self.signatures.iter().collect();
+        let factors: Vec<blst::blst_scalar> = self.factors.iter().map(scalar).collect();
+        let error = Signature::verify_multiple_aggregate_signatures(
+            &messages,
+            DST,
+            &pubkeys,
+            false,
+            &signatures,
+            true,
+            &factors,
+            FACTOR_BITS,
+        );
+        error == BLST_ERROR::BLST_SUCCESS
+    }
+
     /// One part of the product of pairings; each signature's group is checked.
-    fn pairing(&self, sets: &[PlainSet], first: usize) -> Option<Pairing<'_>> {
+    fn pairing(&self, places: std::ops::Range<usize>) -> Option<Pairing<'_>> {
         let mut pairing = Pairing::new(true, DST);
-        for (place, set) in sets.iter().enumerate() {
-            let place = first + place;
+        for place in places {
             let error = pairing.mul_n_aggregate(
                 <&blst_p1_affine>::from(&self.pubkeys[place]),
                 false,
@@ -57,7 +78,7 @@ impl Points {
                 true,
                 &self.factors[place],
                 FACTOR_BITS,
-                &set.message,
+                &self.messages[place],
                 &[],
             );
             if error != BLST_ERROR::BLST_SUCCESS {
@@ -69,24 +90,9 @@ impl Points {
     }
 }
 
-/// `verify_multiple_aggregate_signatures` of the library, from compressed signatures and the keys of each set.
+/// [`Points::verify_multiple`] from compressed signatures and the keys of each set.
 pub fn verify_multiple(sets: &[PlainSet]) -> bool {
-    let Some(points) = Points::of(sets) else { return false };
-    let messages: Vec<&[u8]> = sets.iter().map(|set| set.message.as_slice()).collect();
-    let pubkeys: Vec<&PublicKey> = points.pubkeys.iter().collect();
-    let signatures: Vec<&Signature> = points.signatures.iter().collect();
-    let factors: Vec<blst::blst_scalar> = points.factors.iter().map(scalar).collect();
-    let error = Signature::verify_multiple_aggregate_signatures(
-        &messages,
-        DST,
-        &pubkeys,
-        false,
-        &signatures,
-        true,
-        &factors,
-        FACTOR_BITS,
-    );
-    error == BLST_ERROR::BLST_SUCCESS
+    Points::of(sets).is_some_and(|points| points.verify_multiple())
 }
 
 fn scalar(factor: &[u8; 8]) -> blst::blst_scalar {
@@ -100,8 +106,8 @@ pub fn verify_on_two_threads(sets: &[PlainSet]) -> bool {
     let Some(points) = Points::of(sets) else { return false };
     let middle = sets.len() / 2;
     let (low, high) = std::thread::scope(|scope| {
-        let low = scope.spawn(|| points.pairing(&sets[..middle], 0));
-        let high = points.pairing(&sets[middle..], middle);
+        let low = scope.spawn(|| points.pairing(0..middle));
+        let high = points.pairing(middle..sets.len());
         (low.join().ok().flatten(), high)
     });
     let (Some(mut low), Some(high)) = (low, high) else { return false };

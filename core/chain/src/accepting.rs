@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crypto::Signature;
 use fork_choice::AttestationFacts;
 use types::{Attestation, Ctx, Root, SszExt, ValidatorIndex};
 
@@ -62,8 +63,8 @@ impl Chain {
         }
     }
 
-    /// Takes a message in, since its signatures are valid.
-    pub(crate) fn accept(&mut self, candidate: Candidate) {
+    /// Takes a message in, since its signatures are valid. That of a vote came back from its verification.
+    pub(crate) fn accept(&mut self, candidate: Candidate, signature: Option<Signature>) {
         let Candidate { incoming, facts, .. } = candidate;
         match (facts, incoming.message.clone()) {
             (Facts::Block { checked, root }, GossipMessage::Block(block)) => {
@@ -103,7 +104,7 @@ impl Chain {
                     }
                     _ => unreachable!("facts are of their own message"),
                 };
-                self.count_vote(&attestation, &[checked.attester], shuffling);
+                self.count_vote(&attestation, signature, &[checked.attester], shuffling);
                 self.outputs.push_back(Output::Event(Event::Attestation(attestation)));
             }
             (Facts::Aggregate { checked, shuffling }, GossipMessage::Aggregate(signed)) => {
@@ -113,16 +114,17 @@ impl Chain {
                 checked.mark_seen(&mut self.seen);
                 self.judge(&incoming, Verdict::Accept);
                 let attestation = Arc::new(signed.message.aggregate.clone());
-                self.count_vote(&attestation, &checked.attesters, shuffling);
+                self.count_vote(&attestation, signature, &checked.attesters, shuffling);
                 self.outputs.push_back(Output::Event(Event::Attestation(attestation)));
             }
-            (facts, message) => self.accept_operation(&incoming, facts, message),
+            (facts, message) => self.accept_operation(&incoming, facts, message, signature),
         }
     }
 
     fn count_vote(
         &mut self,
         attestation: &Attestation,
+        signature: Option<Signature>,
         attesters: &[ValidatorIndex],
         shuffling: Option<Root>,
     ) {
@@ -134,9 +136,11 @@ impl Chain {
         };
         // Older votes than fork choice takes may still be forwarded and packed.
         let _ = self.fork_choice.queue_attestation(&facts, attesters);
-        let pool = Arc::make_mut(&mut self.pools.attestations);
-        if pool.insert(attestation, data.hash_tree_root(Ctx::PLAIN), shuffling) == pool::Inserted::Full {
-            self.counters.overflows += 1;
+        if let Some(signature) = signature {
+            let (pool, root) = (Arc::make_mut(&mut self.pools.attestations), data.hash_tree_root(Ctx::PLAIN));
+            if pool.insert(attestation, &signature, root, shuffling) == pool::Inserted::Full {
+                self.counters.overflows += 1;
+            }
         }
         let liveness = Arc::make_mut(&mut self.recent.liveness);
         attesters.iter().for_each(|attester| liveness.saw(data.target.epoch, *attester));

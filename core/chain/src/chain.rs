@@ -180,7 +180,10 @@ impl Chain {
         // Since Deneb (EIP-7045) votes are included until the epoch after theirs ends.
         let epoch_before = self.slot.epoch(self.spec).saturating_sub(1).start_slot(self.spec);
         let first_included = self.slot.saturating_sub(preset.slots_per_epoch).min(epoch_before);
-        Arc::make_mut(&mut self.pools.attestations).prune(first_included);
+        let votes = Arc::make_mut(&mut self.pools.attestations);
+        votes.prune(first_included);
+        // Aggregators add up votes in their slot, proposers in the next.
+        votes.forget_points(self.slot.saturating_sub(1));
         // Votes of the sync committee are included in the next slot or never.
         Arc::make_mut(&mut self.pools.sync_votes).prune(self.slot.saturating_sub(1));
     }

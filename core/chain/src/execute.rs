@@ -14,7 +14,7 @@ use transition::signatures::block_set;
 use transition::{Signatures, TransitionError, process_slots};
 use types::{AttesterSlashing, BeaconState, Checkpoint, Root, SignedBeaconBlock, ValidatorIndex};
 
-use crate::job::FindInvalid;
+use crate::job::VerifyEach;
 use crate::payload::{has_payload, new_payload_of};
 
 /// Blocks to be executed, each the parent of the next.
@@ -69,7 +69,7 @@ pub(crate) struct ExecutedBlock {
 }
 
 impl ExecuteBlocks {
-    pub(crate) fn run(self, find_invalid: &mut FindInvalid<'_>) -> Executed {
+    pub(crate) fn run(self, verify_each: &mut VerifyEach<'_>) -> Executed {
         let mut state = self.pre_state;
         let mut valid: Vec<ExecutedBlock> = Vec::new();
         let mut sets: Vec<Vec<SignatureSet>> = Vec::new();
@@ -88,13 +88,13 @@ impl ExecuteBlocks {
             }
         }
         let all: Vec<SignatureSet> = sets.iter().flatten().cloned().collect();
-        if let Some(first) = find_invalid(&all, self.seed).first() {
+        if let Some(first) = verify_each(&all, self.seed).iter().position(Option::is_none) {
             let mut end = 0;
             let ends = sets.iter().map(|of_block| {
                 end += of_block.len();
                 end
             });
-            valid.truncate(ends.take_while(|end| end <= first).count());
+            valid.truncate(ends.take_while(|end| *end <= first).count());
             stopped = Some(Stopped::Invalid("a signature is invalid".into()));
         }
         Executed { valid, stopped }

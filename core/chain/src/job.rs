@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crypto::{SignatureSet, find_invalid};
+use crypto::{Signature, SignatureSet, verify_each};
 use data_availability::{Recovery, Sidecar};
 use fork_choice::JustifiedBalances;
 use transition::accessors::{
@@ -60,8 +60,8 @@ pub enum Job {
 /// What came of a job.
 #[derive(Clone, Debug)]
 pub enum JobResult {
-    /// Of [`Job::VerifySignatures`]: for each group the place of its first invalid set, none where all are valid.
-    Signatures(Vec<Option<usize>>),
+    /// Of [`Job::VerifySignatures`]: for each group what came of it.
+    Signatures(Vec<VerifiedGroup>),
     /// Of [`Job::ExecuteBlocks`].
     Executed(Executed),
     /// Of [`Job::AdvanceState`] and [`Job::ReplayStates`], or why there is no state.
@@ -82,6 +82,10 @@ pub struct VerifySignatures {
     pub(crate) groups: Vec<Vec<SignatureSet>>,
     pub(crate) seed: [u8; 32],
 }
+
+/// Where all sets of a group are valid: the signature of the last one as it was decompressed and checked, 192 bytes. It
+/// is the one that votes are added up with. Else the place of the first invalid set.
+pub type VerifiedGroup = Result<Option<Signature>, usize>;
 
 /// A state, and the slot to advance it to.
 #[derive(Debug)]
@@ -109,22 +113,21 @@ pub struct AdvancedState {
     pub(crate) balances: Option<Arc<JustifiedBalances>>,
 }
 
-/// Gives the places of the invalid ones of some signature sets, in ascending order; the seed is as for
-/// [`find_invalid`].
-pub type FindInvalid<'a> = dyn FnMut(&[SignatureSet], [u8; 32]) -> Vec<usize> + 'a;
+/// Gives the signature of each of some sets, none where the set is invalid; the seed is as for [`verify_each`].
+pub type VerifyEach<'a> = dyn FnMut(&[SignatureSet], [u8; 32]) -> Vec<Option<Signature>> + 'a;
 
 impl Job {
     /// Does the work.
     pub fn run(self) -> JobResult {
-        self.run_with(&mut find_invalid)
+        self.run_with(&mut verify_each)
     }
 
-    /// Does the work, and has signatures judged by `find_invalid`: a simulation of many nodes remembers the verdicts,
+    /// Does the work, and has signatures judged by `verify_each`: a simulation of many nodes remembers the verdicts,
     /// which are the same for all of them.
-    pub fn run_with(self, find_invalid: &mut FindInvalid<'_>) -> JobResult {
+    pub fn run_with(self, verify_each: &mut VerifyEach<'_>) -> JobResult {
         match self {
-            Self::VerifySignatures(job) => JobResult::Signatures(job.run(find_invalid)),
-            Self::ExecuteBlocks(job) => JobResult::Executed(job.run(find_invalid)),
+            Self::VerifySignatures(job) => JobResult::Signatures(job.run(verify_each)),
+            Self::ExecuteBlocks(job) => JobResult::Executed(job.run(verify_each)),
             Self::AdvanceState(job) => JobResult::State(job.run()),
             Self::ReplayStates(job) => JobResult::State(job.run()),
             Self::BuildBlock(job) => JobResult::Built(job.run().map(Box::new)),
@@ -163,18 +166,18 @@ impl VerifySignatures {
         self.groups.iter().map(Vec::len).sum()
     }
 
-    fn run(self, find_invalid: &mut FindInvalid<'_>) -> Vec<Option<usize>> {
+    fn run(self, verify_each: &mut VerifyEach<'_>) -> Vec<VerifiedGroup> {
         let lengths: Vec<usize> = self.groups.iter().map(Vec::len).collect();
         let sets: Vec<SignatureSet> = self.groups.into_iter().flatten().collect();
-        let mut results = vec![None; lengths.len()];
-        let invalid = find_invalid(&sets, self.seed);
-        let mut start = 0;
-        for (result, length) in results.iter_mut().zip(lengths) {
-            *result =
-                invalid.iter().find(|place| (start..start + length).contains(*place)).map(|at| at - start);
-            start += length;
-        }
-        results
+        let mut rest = verify_each(&sets, self.seed).into_iter();
+        let mut group = |length: usize| -> VerifiedGroup {
+            let signatures: Vec<_> = rest.by_ref().take(length).collect();
+            match signatures.iter().position(Option::is_none) {
+                Some(invalid) => Err(invalid),
+                None => Ok(signatures.last().copied().flatten()),
+            }
+        };
+        lengths.into_iter().map(&mut group).collect()
     }
 }
 
@@ -251,4 +254,28 @@ pub(crate) fn justified_balances(state: &BeaconState) -> Result<Arc<JustifiedBal
     let total = get_total_active_balance(state).map_err(|error| error.to_string())?;
     let balances = JustifiedBalances::of_validators(state.validators.iter().map(of_one), total);
     balances.map(Arc::new).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::SecretKey;
+
+    use super::*;
+
+    fn set(signer: u8, claimed: u8) -> SignatureSet {
+        let key = |number| SecretKey::from_bytes(&[number; 32]).unwrap();
+        let message = [signer; 32];
+        let signature = key(signer).sign(&message).compress();
+        SignatureSet { message, signature, pubkey: key(claimed).public_key() }
+    }
+
+    #[test]
+    fn a_group_is_as_good_as_its_sets_and_gives_back_the_signature_of_its_last() {
+        let (one, two, wrong) = (set(1, 1), set(2, 2), set(3, 1));
+        let groups = vec![vec![one, two], vec![one, wrong, two], vec![], vec![wrong], vec![two, one]];
+        let job = Job::VerifySignatures(VerifySignatures { groups, seed: [7; 32] });
+        let JobResult::Signatures(groups) = job.run() else { panic!("another result") };
+        let signature = |set: SignatureSet| Some(Signature::from_compressed(&set.signature).unwrap());
+        assert_eq!(groups, [Ok(signature(two)), Err(1), Ok(None), Err(0), Ok(signature(one))]);
+    }
 }

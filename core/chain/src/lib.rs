@@ -66,8 +66,8 @@ pub use duties::{AttesterDuty, Duties, ProposerDuty, ViewError};
 pub use event::Event;
 pub use input::{CommandId, GossipId, GossipMessage, Input, JobId, LoadId, SegmentId, SidecarsId};
 pub use job::{
-    AdvanceState, AdvancedState, BuildBlock, ExecuteBlocks, Executed, FindInvalid, Job, JobResult,
-    MakeSidecars, Priority, ReplayStates, VerifySidecars, VerifySignatures,
+    AdvanceState, AdvancedState, BuildBlock, ExecuteBlocks, Executed, Job, JobResult, MakeSidecars, Priority,
+    ReplayStates, VerifiedGroup, VerifyEach, VerifySidecars, VerifySignatures,
 };
 pub use liveness::Liveness;
 pub use output::{Output, SegmentOutcome, SidecarsOutcome, Want, WantReason};

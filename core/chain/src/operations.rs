@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crypto::Signature;
 use types::{BeaconState, ForkName, Slot, SyncCommitteeContribution};
 
 use crate::chain::Chain;
@@ -87,7 +88,13 @@ impl Chain {
     }
 
     /// Takes such a message in, since its signatures are valid.
-    pub(crate) fn accept_operation(&mut self, incoming: &Incoming, facts: Facts, message: GossipMessage) {
+    pub(crate) fn accept_operation(
+        &mut self,
+        incoming: &Incoming,
+        facts: Facts,
+        message: GossipMessage,
+        signature: Option<Signature>,
+    ) {
         let seen = &mut self.seen;
         macro_rules! once {
             ($checked:expr) => {{
@@ -124,7 +131,10 @@ impl Chain {
             (Facts::SyncMessage(checked), GossipMessage::SyncCommitteeMessage { subnet, message }) => {
                 once!(checked);
                 let votes = Arc::make_mut(&mut self.pools.sync_votes);
-                (None, votes.insert_message(&message, subnet, &checked.places))
+                let is_in = signature.is_some_and(|signature| {
+                    votes.insert_message(&message, &signature, subnet, &checked.places)
+                });
+                (None, is_in)
             }
             (Facts::Contribution(checked), GossipMessage::Contribution(signed)) => {
                 if let Some(verdict) = checked.is_seen(seen) {
@@ -132,7 +142,9 @@ impl Chain {
                 }
                 checked.mark_seen(seen);
                 let contribution: &SyncCommitteeContribution = &signed.message.contribution;
-                let is_in = Arc::make_mut(&mut self.pools.sync_votes).insert_contribution(contribution);
+                let votes = Arc::make_mut(&mut self.pools.sync_votes);
+                let is_in =
+                    signature.is_some_and(|signature| votes.insert_contribution(contribution, &signature));
                 (Some(Event::Contribution(signed)), is_in)
             }
             _ => unreachable!("facts are of their own message"),

@@ -12,7 +12,7 @@ use crate::engine_calls::EngineCalls;
 use crate::engine_head::Told;
 use crate::import::Import;
 use crate::incoming::{Candidate, Incoming};
-use crate::job::{AdvanceState, ReplayStates, VerifySignatures};
+use crate::job::{AdvanceState, ReplayStates, VerifiedGroup, VerifySignatures};
 use crate::late_verdicts::UncheckedMerges;
 use crate::limits::{BATCH_MAX, BATCH_WAIT_MS, LOADS_MAX, PARKED_MAX, VERIFYING_MAX};
 use crate::payload::Payloads;
@@ -150,8 +150,8 @@ impl Chain {
             self.fault(format!("a job panicked: {text}"));
         }
         match (purpose, result) {
-            (Purpose::Verify(candidates), JobResult::Signatures(invalid)) => {
-                self.verified(candidates, invalid);
+            (Purpose::Verify(candidates), JobResult::Signatures(groups)) => {
+                self.verified(candidates, groups);
             }
             (Purpose::Verify(candidates), _) => self.verification_failed(candidates),
             (Purpose::Import(import), JobResult::Executed(executed)) => self.executed(import, executed),
@@ -218,12 +218,12 @@ impl Chain {
         self.start(Purpose::Verify(candidates), priority, Job::VerifySignatures(job));
     }
 
-    fn verified(&mut self, candidates: Vec<Candidate>, invalid: Vec<Option<usize>>) {
+    fn verified(&mut self, candidates: Vec<Candidate>, groups: Vec<VerifiedGroup>) {
         self.work.verifying -= candidates.len();
-        for (candidate, invalid) in candidates.into_iter().zip(invalid) {
-            match invalid {
-                None => self.accept(candidate),
-                Some(at) => {
+        for (candidate, group) in candidates.into_iter().zip(groups) {
+            match group {
+                Ok(signature) => self.accept(candidate, signature),
+                Err(at) => {
                     self.forget_flight(&candidate);
                     self.judge(&candidate.incoming, Verdict::Reject(candidate.reasons[at]));
                 }

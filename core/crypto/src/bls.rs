@@ -213,6 +213,11 @@ impl Signature {
         min_pk::Signature::sig_validate(bytes, false).map(Self).map_err(|_| BlsError::Signature)
     }
 
+    /// Of a signature that was verified before, so that its subgroup is known: about 30 µs.
+    pub fn from_verified(bytes: &[u8; 96]) -> Result<Self, BlsError> {
+        min_pk::Signature::uncompress(bytes).map(Self).map_err(|_| BlsError::Signature)
+    }
+
     /// 96 bytes.
     pub fn compress(&self) -> [u8; 96] {
         self.0.compress()
@@ -230,11 +235,16 @@ pub fn verify(pubkey: &PublicKey, message: &[u8], signature: &Signature) -> bool
     signature.0.verify(false, message, DST, &[], &pubkey.0, false) == BLST_ERROR::BLST_SUCCESS
 }
 
-/// `Aggregate`: the sum of signatures.
+/// `Aggregate`: the sum of signatures, about 0.8 µs for each of many.
 pub fn aggregate(signatures: &[Signature]) -> Result<Signature, BlsError> {
-    let points: Vec<&min_pk::Signature> = signatures.iter().map(|signature| &signature.0).collect();
-    let sum = min_pk::AggregateSignature::aggregate(&points, false).map_err(|_| BlsError::Empty)?;
-    Ok(Signature(sum.to_signature()))
+    match signatures {
+        [] => Err(BlsError::Empty),
+        [only] => Ok(*only),
+        many => {
+            let points: Vec<min_pk::Signature> = many.iter().map(|signature| signature.0).collect();
+            Ok(Signature(points.add().to_signature()))
+        }
+    }
 }
 
 /// `AggregateVerify`: each key signed the message at its own place.

@@ -14,7 +14,7 @@ use blst::blst_fp12;
 use blst::min_pk::Signature;
 
 use crate::batch::{Batch, is_equal};
-use crate::subgroup::{Factor, weighted_signatures};
+use crate::factor::{Factor, Signatures, weighted_sum};
 
 /// Sets with the product of their Miller loops.
 struct Share {
@@ -31,14 +31,14 @@ struct Search<'a> {
     questions: Cell<usize>,
 }
 
-/// Appends the places of the sets that are invalid, of those that have a point. The products are those of the batch's
-/// pieces of pairings.
+/// The places of the sets that are invalid, of those that have a point. The products are those of the batch's pieces of
+/// pairings.
 pub(crate) fn find(
     batch: &Batch,
     points: &[Option<Signature>],
     products: &[Option<blst_fp12>],
-    invalid: &mut Vec<usize>,
-) {
+) -> Vec<usize> {
+    let mut invalid = Vec::new();
     let search = Search { batch, points, questions: Cell::new(points.len() / 2) };
     let pieces = products.iter().enumerate().map(|(number, product)| {
         let places = batch.piece_of_messages(number).flat_map(|message| search.members(message));
@@ -55,6 +55,7 @@ pub(crate) fn find(
             invalid.extend(found.filter(|place| !search.is_signed(*place)));
         }
     }
+    invalid
 }
 
 impl Search<'_> {
@@ -65,7 +66,7 @@ impl Search<'_> {
 
     fn share(&self, places: Vec<usize>) -> Share {
         let is_spent = self.questions.get() == 0;
-        let product = if is_spent { None } else { self.batch.product_of([places.clone()].into_iter()) };
+        let product = if is_spent { None } else { self.batch.product_of([places.clone()].into_iter(), None) };
         Share { product, places }
     }
 
@@ -78,7 +79,7 @@ impl Search<'_> {
         let places = shares.iter().flat_map(|share| share.places.iter().copied());
         let weighed = places.filter_map(|place| Some((self.points[place]?, self.batch.factor(place))));
         let (points, factors): (Vec<Signature>, Vec<Factor>) = weighed.unzip();
-        product.is_some_and(|product| is_equal(&product, &weighted_signatures(&points, &factors)))
+        product.is_some_and(|product| is_equal(&product, &weighted_sum::<Signatures>(&points, &factors)))
     }
 
     /// Whether sets of one message are valid; false too where there are no questions left.

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use crypto::Signature;
 use transition::accessors::get_committee_indices;
-use types::{Attestation, AttestationData, Bits, BlsSignature, CommitteeIndex, Root, Slot};
+use types::{Attestation, AttestationData, Bits, CommitteeIndex, Root, Slot};
+
+use crate::held::{Held, sum};
 
 /// Different votes of one slot, those of different committees counted apart. Further ones are dropped: honest
 /// validators cast a few for each committee.
@@ -37,6 +39,8 @@ pub enum Inserted {
 #[derive(Clone, Debug, Default)]
 pub struct AttestationPool {
     slots: BTreeMap<Slot, Arc<Votes>>,
+    /// From this slot on signatures are held as points, too.
+    points_from: Slot,
 }
 
 /// The votes of one slot, by the root of their data and their committee.
@@ -50,7 +54,7 @@ pub(crate) struct Vote {
     /// What the committees of the vote depend on, where that is known.
     pub shuffling: Option<Root>,
     /// Single votes, by their place in the committee.
-    singles: BTreeMap<usize, BlsSignature>,
+    singles: BTreeMap<usize, Held>,
     /// Aggregates, none of which covers another; the one with the most attesters first.
     aggregates: Vec<Part>,
     committee_len: usize,
@@ -62,24 +66,25 @@ pub(crate) struct Vote {
 #[derive(Clone, Debug)]
 struct Part {
     bits: Bits,
-    signature: BlsSignature,
+    signature: Held,
 }
 
 /// Attesters of one vote that can be put into one attestation.
 #[derive(Clone, Debug)]
 pub(crate) struct Combination {
     pub bits: Bits,
-    pub signatures: Vec<BlsSignature>,
+    pub signatures: Vec<Held>,
 }
 
 impl AttestationPool {
     /// Takes a verified attestation of one committee; one of several is [`Inserted::Known`], since it was made of such.
-    /// `data_root` is the root of its data. `shuffling` is the last block before the
+    /// `signature` is its signature as it was verified. `data_root` is the root of its data. `shuffling` is the last block before the
     /// epoch of its committees' seed, on its own chain, where that is known: an attestation cannot be packed on a
     /// chain whose committees are others.
     pub fn insert(
         &mut self,
         attestation: &Attestation,
+        signature: &Signature,
         data_root: Root,
         shuffling: Option<Root>,
     ) -> Inserted {
@@ -104,7 +109,11 @@ impl AttestationPool {
                 committee_bits: attestation.committee_bits.clone(),
             })
         });
-        Arc::make_mut(vote).add(attestation)
+        let mut held = Held::new(attestation.signature, signature);
+        if slot < self.points_from {
+            held.forget_point();
+        }
+        Arc::make_mut(vote).add(attestation, held)
     }
 
     /// The attestation with the most attesters that can be put together for a committee's vote; none where there is no
@@ -142,6 +151,25 @@ impl AttestationPool {
         }
     }
 
+    /// Drops the points of signatures of slots before this one, and keeps their bytes: most votes are added up in their
+    /// own slot and the next, by aggregators and proposers, and the few that are later are decompressed again.
+    ///
+    /// Costs a pass over the votes of the slots since the last time.
+    pub fn forget_points(&mut self, before: Slot) {
+        if before <= self.points_from {
+            return;
+        }
+        for votes in self.slots.range_mut(self.points_from..before).map(|(_, votes)| votes) {
+            Arc::make_mut(votes).values_mut().for_each(|vote| Arc::make_mut(vote).forget_points());
+        }
+        self.points_from = before;
+    }
+
+    /// How many signatures are held as points.
+    pub fn points(&self) -> usize {
+        self.votes().map(|(_, vote)| vote.held().filter(|held| held.has_point()).count()).sum()
+    }
+
     /// How many different votes are held.
     pub fn len(&self) -> usize {
         self.slots.values().map(|votes| votes.len()).sum()
@@ -175,7 +203,16 @@ impl Vote {
         single || self.aggregates.iter().any(|part| part.bits.is_superset(bits))
     }
 
-    fn add(&mut self, attestation: &Attestation) -> Inserted {
+    fn held(&self) -> impl Iterator<Item = &Held> {
+        self.singles.values().chain(self.aggregates.iter().map(|part| &part.signature))
+    }
+
+    fn forget_points(&mut self) {
+        self.singles.values_mut().for_each(Held::forget_point);
+        self.aggregates.iter_mut().for_each(|part| part.signature.forget_point());
+    }
+
+    fn add(&mut self, attestation: &Attestation, signature: Held) -> Inserted {
         let bits = &attestation.aggregation_bits;
         let mut places = bits.ones();
         let (Some(first), second) = (places.next(), places.next()) else { return Inserted::Known };
@@ -183,7 +220,7 @@ impl Vote {
             return Inserted::Known;
         }
         if second.is_none() {
-            self.singles.insert(first, attestation.signature);
+            self.singles.insert(first, signature);
             return Inserted::New;
         }
         self.aggregates.retain(|part| !bits.is_superset(&part.bits));
@@ -192,7 +229,7 @@ impl Vote {
         if place >= AGGREGATES_MAX {
             return Inserted::Full;
         }
-        self.aggregates.insert(place, Part { bits: bits.clone(), signature: attestation.signature });
+        self.aggregates.insert(place, Part { bits: bits.clone(), signature });
         self.aggregates.truncate(AGGREGATES_MAX);
         Inserted::New
     }
@@ -205,7 +242,7 @@ impl Vote {
         }
         let mut made: Vec<Combination> = Vec::new();
         for first in self.aggregates.iter().take(count) {
-            let begun = Combination { bits: first.bits.clone(), signatures: vec![first.signature] };
+            let begun = Combination { bits: first.bits.clone(), signatures: vec![first.signature.clone()] };
             let combination = self.complete(begun);
             if !made.iter().any(|other| other.bits.is_superset(&combination.bits)) {
                 made.push(combination);
@@ -219,13 +256,13 @@ impl Vote {
         for part in &self.aggregates {
             if !made.bits.intersects(&part.bits) {
                 made.bits.union_with(&part.bits);
-                made.signatures.push(part.signature);
+                made.signatures.push(part.signature.clone());
             }
         }
         for (place, signature) in &self.singles {
             if !made.bits.get(*place) {
                 made.bits.set(*place, true);
-                made.signatures.push(*signature);
+                made.signatures.push(signature.clone());
             }
         }
         made
@@ -244,19 +281,8 @@ impl Combination {
     }
 }
 
-/// The aggregate of signatures; none where there are none, or one is no point.
-pub(crate) fn sum(signatures: &[BlsSignature]) -> Option<BlsSignature> {
-    if let [only] = signatures {
-        return Some(*only);
-    }
-    let points = signatures.iter().map(|signature| Signature::from_compressed(&signature.0).ok());
-    let sum = crypto::aggregate(&points.collect::<Option<Vec<_>>>()?).ok()?;
-    Some(types::FixedBytes(sum.compress()))
-}
-
 #[cfg(test)]
 mod tests {
-
     use crypto::{PublicKey, SecretKey};
     use types::{FixedBytes, SszExt};
 
@@ -291,7 +317,7 @@ mod tests {
         let mut pool = AttestationPool::default();
         for members in of {
             let attestation = attestation(members, 1);
-            pool.insert(&attestation, root(&attestation.data), None);
+            insert(&mut pool, &attestation, root(&attestation.data));
         }
         pool
     }
@@ -303,6 +329,11 @@ mod tests {
         let keys: Vec<PublicKey> = expected.iter().map(|m| key(*m).public_key()).collect();
         let signature = Signature::from_compressed(&best.signature.0).unwrap();
         assert!(crypto::fast_aggregate_verify(&keys, &root(&data(1)).0, &signature));
+    }
+
+    fn insert(pool: &mut AttestationPool, attestation: &Attestation, data_root: Root) -> Inserted {
+        let signature = Signature::from_compressed(&attestation.signature.0).unwrap();
+        pool.insert(attestation, &signature, data_root, None)
     }
 
     #[test]
@@ -325,7 +356,7 @@ mod tests {
         let mut pool = pool(&[&[0, 1, 2], &[4]]);
         for members in [[0, 1].as_slice(), &[2], &[4]] {
             let attestation = attestation(members, 1);
-            assert_eq!(pool.insert(&attestation, root(&attestation.data), None), Inserted::Known);
+            assert_eq!(insert(&mut pool, &attestation, root(&attestation.data)), Inserted::Known);
         }
     }
 
@@ -336,7 +367,7 @@ mod tests {
         for number in 0..DATA_PER_SLOT_MAX as u64 + 5 {
             attestation.data.index = number.into();
             let expected = if number < DATA_PER_SLOT_MAX as u64 { Inserted::New } else { Inserted::Full };
-            assert_eq!(pool.insert(&attestation, root(&attestation.data), None), expected);
+            assert_eq!(insert(&mut pool, &attestation, root(&attestation.data)), expected);
         }
         assert_eq!(pool.len(), DATA_PER_SLOT_MAX);
 
@@ -347,7 +378,7 @@ mod tests {
                 bits.set(first, true);
                 bits.set(second, true);
                 attestation.aggregation_bits = bits;
-                vote.insert(&attestation, Root::ZERO, None);
+                insert(&mut vote, &attestation, Root::ZERO);
             }
         }
         assert_eq!(vote.votes().next().unwrap().1.aggregates.len(), AGGREGATES_MAX);
@@ -363,7 +394,7 @@ mod tests {
         let data_root = root(&data(1));
         let mut pool = AttestationPool::default();
         for of in [of_committee(1, &[0]), of_committee(3, &[0, 1]), of_committee(1, &[2])] {
-            assert_eq!(pool.insert(&of, data_root, None), Inserted::New);
+            assert_eq!(insert(&mut pool, &of, data_root), Inserted::New);
         }
         let aggregate = |index| pool.aggregate_attestation(Slot(1), data_root, Some(CommitteeIndex(index)));
         let members = |index| aggregate(index).map(|a| a.aggregation_bits.ones().collect::<Vec<_>>());
@@ -372,8 +403,29 @@ mod tests {
         assert_eq!(pool.best(Some(Slot(1))).len(), 2);
         let mut of_two = of_committee(1, &[5]);
         of_two.committee_bits.set(2, true);
-        assert_eq!(pool.insert(&of_two, data_root, None), Inserted::Known);
+        assert_eq!(insert(&mut pool, &of_two, data_root), Inserted::Known);
         assert_eq!(pool.len(), 2);
+    }
+
+    #[test]
+    fn what_is_added_up_is_the_same_with_points_and_without() {
+        let of: [&[usize]; 5] = [&[0, 1], &[2, 3, 4], &[4, 5], &[5], &[6]];
+        let mut pool = pool(&of);
+        assert_eq!(pool.points(), 5);
+        let with_points = pool.best(None);
+        pool.forget_points(Slot(1));
+        assert_eq!(pool.points(), 5, "those of the slot stay");
+        pool.forget_points(Slot(2));
+        assert_eq!(pool.points(), 0);
+        assert_eq!(pool.best(None), with_points);
+        let members = [0, 1, 2, 3, 4, 5, 6];
+        assert_eq!(with_points, [attestation(&members, 1)], "the same bytes as signed together");
+        // What comes late is held without, and what comes in time with its point.
+        insert(&mut pool, &attestation(&[7], 1), root(&data(1)));
+        assert_eq!(pool.points(), 0);
+        insert(&mut pool, &attestation(&[7], 2), root(&data(2)));
+        assert_eq!(pool.points(), 1);
+        assert_eq!(pool.best(Some(Slot(1))), [attestation(&[0, 1, 2, 3, 4, 5, 6, 7], 1)]);
     }
 
     #[test]
@@ -381,7 +433,7 @@ mod tests {
         let mut pool = AttestationPool::default();
         for slot in 1..6 {
             let attestation = attestation(&[1], slot);
-            pool.insert(&attestation, root(&attestation.data), None);
+            insert(&mut pool, &attestation, root(&attestation.data));
         }
         pool.prune(Slot(4));
         assert_eq!(pool.len(), 2);

@@ -11,6 +11,7 @@
 
 mod attestations;
 mod cover;
+mod held;
 mod on_chain;
 mod operations;
 mod packing;

@@ -2,7 +2,8 @@
 
 use types::{Attestation, AttestationData, Bits, CommitteeIndex, Spec};
 
-use crate::attestations::{Combination, sum};
+use crate::attestations::Combination;
+use crate::held::sum;
 
 /// [`compute_on_chain_aggregate`](https://github.com/ethereum/consensus-specs/blob/master/specs/electra/validator.md#attestations)
 /// of what committees voted for the same data, at most one combination for each; none where there are no signatures.
@@ -21,7 +22,7 @@ pub(crate) fn compute_on_chain_aggregate(
         part.bits.ones().for_each(|place| aggregation_bits.set(offset + place, true));
         offset += part.bits.len();
         committee_bits.set(index.as_usize(), true);
-        signatures.extend(part.signatures.iter().copied());
+        signatures.extend_from_slice(&part.signatures);
     }
     let signature = sum(&signatures)?;
     Some(Attestation { aggregation_bits, data: data.clone(), signature, committee_bits })

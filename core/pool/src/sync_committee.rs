@@ -6,8 +6,7 @@ use std::sync::Arc;
 use crypto::Signature;
 use types::constants::{G2_POINT_AT_INFINITY, SYNC_COMMITTEE_SUBNET_COUNT};
 use types::{
-    Bits, BlsSignature, FixedBytes, Root, Slot, Spec, SyncAggregate, SyncCommitteeContribution,
-    SyncCommitteeMessage,
+    Bits, FixedBytes, Root, Slot, Spec, SyncAggregate, SyncCommitteeContribution, SyncCommitteeMessage,
 };
 
 /// Blocks voted for in one slot by one subcommittee. Votes for further ones are refused: honest members vote for one or
@@ -23,38 +22,45 @@ pub struct SyncPool {
     votes: BTreeMap<(Slot, u64), BTreeMap<Root, Arc<Votes>>>,
 }
 
-/// The votes of a subcommittee for a block.
+/// The votes of a subcommittee for a block. They are kept for two slots, and so their signatures as points, 192 bytes each.
 #[derive(Clone, Debug, Default)]
 struct Votes {
     /// Single votes by place.
-    singles: BTreeMap<usize, BlsSignature>,
+    singles: BTreeMap<usize, Signature>,
     /// Contributions, the one with the most votes first.
-    contributions: Vec<(Bits, BlsSignature)>,
+    contributions: Vec<(Bits, Signature)>,
 }
 
 impl SyncPool {
-    /// Takes a verified vote at its validator's places in a subcommittee. False where there is no room for it.
+    /// Takes a verified vote, with its signature as it was verified, at its validator's places in a subcommittee. False
+    /// where there is no room for it.
     pub fn insert_message(
         &mut self,
         message: &SyncCommitteeMessage,
+        signature: &Signature,
         subcommittee: u64,
         places: &[usize],
     ) -> bool {
         let Some(votes) = self.votes(message.slot, subcommittee, message.beacon_block_root) else {
             return false;
         };
-        votes.singles.extend(places.iter().map(|place| (*place, message.signature)));
+        votes.singles.extend(places.iter().map(|place| (*place, *signature)));
         true
     }
 
-    /// Takes a verified contribution. False where a better one is there, or no room for it.
-    pub fn insert_contribution(&mut self, contribution: &SyncCommitteeContribution) -> bool {
+    /// Takes a verified contribution, with its signature as it was verified. False where a better one is there, or no room
+    /// for it.
+    pub fn insert_contribution(
+        &mut self,
+        contribution: &SyncCommitteeContribution,
+        signature: &Signature,
+    ) -> bool {
         let SyncCommitteeContribution {
             slot,
             beacon_block_root,
             subcommittee_index,
             aggregation_bits: bits,
-            signature,
+            signature: _,
         } = contribution;
         let Some(votes) = self.votes(*slot, *subcommittee_index, *beacon_block_root) else { return false };
         if votes.contributions.iter().any(|(known, _)| known.is_superset(bits)) {
@@ -84,8 +90,8 @@ impl SyncPool {
         root: Root,
         subcommittee: u64,
     ) -> Option<SyncCommitteeContribution> {
-        let votes = self.votes.get(&(slot, subcommittee))?.get(&root)?;
-        let (aggregation_bits, signature) = votes.best(subcommittee_size(spec))?;
+        let (aggregation_bits, signature) = self.best(spec, slot, root, subcommittee)?;
+        let signature = FixedBytes(signature.compress());
         Some(SyncCommitteeContribution {
             slot,
             beacon_block_root: root,
@@ -93,6 +99,10 @@ impl SyncPool {
             aggregation_bits,
             signature,
         })
+    }
+
+    fn best(&self, spec: &Spec, slot: Slot, root: Root, subcommittee: u64) -> Option<(Bits, Signature)> {
+        self.votes.get(&(slot, subcommittee))?.get(&root)?.best(subcommittee_size(spec))
     }
 
     /// What a block upon `parent` includes: the votes of the slot before the block's for its parent. Nobody's votes
@@ -104,11 +114,10 @@ impl SyncPool {
         let mut bits = Bits::zero(size * SYNC_COMMITTEE_SUBNET_COUNT as usize);
         let mut signatures = Vec::new();
         for subcommittee in 0..SYNC_COMMITTEE_SUBNET_COUNT {
-            let best = self.contribution(spec, slot, parent, subcommittee);
-            let Some(best) = best else { continue };
-            let Some(signature) = point(&best.signature) else { continue };
+            let best = self.best(spec, slot, parent, subcommittee);
+            let Some((places, signature)) = best else { continue };
             let start = size * subcommittee as usize;
-            best.aggregation_bits.ones().for_each(|place| bits.set(start + place, true));
+            places.ones().for_each(|place| bits.set(start + place, true));
             signatures.push(signature);
         }
         let signature = crypto::aggregate(&signatures).map(|sum| FixedBytes(sum.compress()));
@@ -138,28 +147,23 @@ impl SyncPool {
 
 impl Votes {
     /// The largest contribution, those disjoint from it, and single votes that are still missing.
-    fn best(&self, size: usize) -> Option<(Bits, BlsSignature)> {
+    fn best(&self, size: usize) -> Option<(Bits, Signature)> {
         let mut bits = Bits::zero(size);
         let mut parts = Vec::new();
         for (other, signature) in &self.contributions {
             if other.len() == size && !bits.intersects(other) {
                 bits.union_with(other);
-                parts.push(point(signature)?);
+                parts.push(*signature);
             }
         }
         for (place, signature) in &self.singles {
             if *place < size && !bits.get(*place) {
                 bits.set(*place, true);
-                parts.push(point(signature)?);
+                parts.push(*signature);
             }
         }
-        let sum = crypto::aggregate(&parts).ok()?;
-        Some((bits, FixedBytes(sum.compress())))
+        Some((bits, crypto::aggregate(&parts).ok()?))
     }
-}
-
-fn point(signature: &BlsSignature) -> Option<Signature> {
-    Signature::from_compressed(&signature.0).ok()
 }
 
 fn subcommittee_size(spec: &Spec) -> usize {
@@ -204,6 +208,18 @@ mod tests {
         }
     }
 
+    fn point(bytes: &types::BlsSignature) -> Signature {
+        Signature::from_compressed(&bytes.0).unwrap()
+    }
+
+    fn insert_message(pool: &mut SyncPool, vote: &SyncCommitteeMessage, of: u64, places: &[usize]) -> bool {
+        pool.insert_message(vote, &point(&vote.signature), of, places)
+    }
+
+    fn insert_contribution(pool: &mut SyncPool, contribution: &SyncCommitteeContribution) -> bool {
+        pool.insert_contribution(contribution, &point(&contribution.signature))
+    }
+
     #[track_caller]
     fn check(aggregate: &SyncAggregate, expected: &[(usize, usize)]) {
         let places: Vec<usize> = expected.iter().map(|(place, _)| *place).collect();
@@ -217,9 +233,9 @@ mod tests {
     fn votes_of_all_subcommittees_add_up() {
         let mut pool = SyncPool::default();
         // Member 1 sits in two places of the first subcommittee, so that its vote counts twice.
-        assert!(pool.insert_message(&message(1), 0, &[0, 3]));
-        assert!(pool.insert_message(&message(2), 0, &[5]));
-        assert!(pool.insert_contribution(&contribution(2, &[(1, 4), (2, 6)])));
+        assert!(insert_message(&mut pool, &message(1), 0, &[0, 3]));
+        assert!(insert_message(&mut pool, &message(2), 0, &[5]));
+        assert!(insert_contribution(&mut pool, &contribution(2, &[(1, 4), (2, 6)])));
         let aggregate = pool.sync_aggregate(Spec::minimal(), Slot(5), ROOT);
         check(&aggregate, &[(0, 1), (3, 1), (5, 2), (17, 4), (18, 6)]);
     }
@@ -227,11 +243,11 @@ mod tests {
     #[test]
     fn single_votes_fill_the_gaps_of_contributions() {
         let mut pool = SyncPool::default();
-        assert!(pool.insert_contribution(&contribution(0, &[(0, 1), (1, 2)])));
-        assert!(!pool.insert_contribution(&contribution(0, &[(1, 2)])));
-        assert!(pool.insert_contribution(&contribution(0, &[(4, 5)])));
-        assert!(pool.insert_message(&message(2), 0, &[1]));
-        assert!(pool.insert_message(&message(7), 0, &[7]));
+        assert!(insert_contribution(&mut pool, &contribution(0, &[(0, 1), (1, 2)])));
+        assert!(!insert_contribution(&mut pool, &contribution(0, &[(1, 2)])));
+        assert!(insert_contribution(&mut pool, &contribution(0, &[(4, 5)])));
+        assert!(insert_message(&mut pool, &message(2), 0, &[1]));
+        assert!(insert_message(&mut pool, &message(7), 0, &[7]));
         let aggregate = pool.sync_aggregate(Spec::minimal(), Slot(5), ROOT);
         check(&aggregate, &[(0, 1), (1, 2), (4, 5), (7, 7)]);
     }
@@ -252,7 +268,7 @@ mod tests {
         let mut vote = message(1);
         for number in 0..SYNC_ROOTS_MAX as u8 + 2 {
             vote.beacon_block_root = FixedBytes([number; 32]);
-            assert_eq!(pool.insert_message(&vote, 1, &[0]), usize::from(number) < SYNC_ROOTS_MAX);
+            assert_eq!(insert_message(&mut pool, &vote, 1, &[0]), usize::from(number) < SYNC_ROOTS_MAX);
         }
         pool.prune(Slot(5));
         assert_eq!(pool.len(), SYNC_ROOTS_MAX);

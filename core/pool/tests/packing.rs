@@ -12,10 +12,15 @@ use transition::accessors::{get_attesting_indices, get_block_root_at_slot};
 use transition::block::process_block;
 use types::{Attestation, BeaconState, Ctx, ForkName, Root, Slot, SszExt};
 
+fn signature_of(attestation: &Attestation) -> crypto::Signature {
+    crypto::Signature::from_compressed(&attestation.signature.0).unwrap()
+}
+
 fn pool_of(attestations: &[Attestation]) -> AttestationPool {
     let mut pool = AttestationPool::default();
     for attestation in attestations {
-        pool.insert(attestation, attestation.data.hash_tree_root(Ctx::PLAIN), None);
+        let root = attestation.data.hash_tree_root(Ctx::PLAIN);
+        pool.insert(attestation, &signature_of(attestation), root, None);
     }
     pool
 }
@@ -214,7 +219,7 @@ fn votes_of_another_shuffling_are_left_out() {
     let decisive = get_block_root_at_slot(&state, Slot(7)).unwrap();
     for (shuffling, expected) in [(decisive, 1), (Root::from([1; 32]), 0)] {
         let mut pool = AttestationPool::default();
-        pool.insert(&vote, root, Some(shuffling));
+        pool.insert(&vote, &signature_of(&vote), root, Some(shuffling));
         assert_eq!(pool.pack(&state).unwrap().len(), expected);
     }
 }

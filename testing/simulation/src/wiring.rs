@@ -127,7 +127,7 @@ impl World {
             let percent = self.nodes[node].slowness_percent * self.scenario.work.job_percent / 100;
             let ms = (self.draw(least..=most) * percent / 100).max(1);
             let verdicts = &mut self.verdicts;
-            let run = AssertUnwindSafe(|| job.run_with(&mut |sets, seed| verdicts.find_invalid(sets, seed)));
+            let run = AssertUnwindSafe(|| job.run_with(&mut |sets, seed| verdicts.verify_each(sets, seed)));
             let result =
                 catch_unwind(run).unwrap_or_else(|_| JobResult::Panicked(format!("{name} panicked")));
             self.counts.jobs += 1;
