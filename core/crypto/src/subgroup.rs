@@ -9,11 +9,11 @@
 //! Why that is sound: Let P be a bad point, and d and e two digits that both make its part outside of the subgroup
 //! vanish from a sum, whatever the other points add. Then that part vanishes when it is multiplied by d - e, and so when
 //! it is multiplied by the norm of d - e. But these norms (1, 3, 4, 7, 9, 12 and 16) have no divisor in common with the
-//! cofactor of G2, which is 13² · 23² · 2713 · 11953 · 262069 times a prime of 136 digits of base two: nothing vanishes
-//! by them. So at most one of 13 digits hides P from one sum, and it stays unseen in all 18, whose digits are
-//! independent, with a chance of 13^-18 < 2^-66. More digits than 13 would see no more, since the part may have the
-//! order 13. The same factors weigh the pairing, where they are 13^18 numbers that differ modulo the group's order, and
-//! so let a wrong signature pass with the same chance.
+//! cofactor of G2, which is 13² · 23² · 2713 · 11953 · 262069 times a prime of 448 bits: nothing vanishes by them. So at
+//! most one of 13 digits hides P from one sum, and it stays unseen in all 18, whose digits are independent, with a
+//! chance of 13^-18 < 2^-66. More digits than 13 would see no more, since the part may have the order 13. The same
+//! factors weigh the pairing, where they are 13^18 numbers that differ modulo the group's order, and so let a wrong
+//! signature pass with the same chance.
 //!
 //! A sum with numbers as factors, checked once, would not do: it misses a part of order 13 with a chance of 1/13.
 //!
@@ -96,6 +96,10 @@ mod tests {
     use blst::blst_p2;
     use blst::min_pk::SecretKey;
 
+    use crate::affine::Point;
+
+    use crate::affine::Point;
+
     fn factor(number: usize) -> Factor {
         let digest = hash(&number.to_le_bytes());
         Factor::from_random(digest[..16].try_into().unwrap())
@@ -167,6 +171,24 @@ mod tests {
             let factors: Vec<Factor> = (0..32).map(|place| factor(1000 * number + place)).collect();
             assert!(checked_sum(&points, &factors).is_none());
         }
+    }
+
+    #[test]
+    fn sums_that_vanish_lie_in_the_subgroup() {
+        let infinity = AggregateSignature::from(blst_p2::default()).to_signature();
+        assert!(infinity.subgroup_check());
+        let (one, factors) = (signatures(1)[0], [factor(1); 60]);
+        for count in 20..60 {
+            let sum = checked_sum(&vec![one; count], &factors[..count]).unwrap();
+            assert_eq!(
+                sum.to_signature(),
+                weighted_sum::<Signatures>(&vec![one; count], &factors).to_signature()
+            );
+        }
+        // A point and its negative cancel out at every place.
+        let negated = Point::from(&one).turned()[3].into();
+        let sum = checked_sum(&[one, negated].repeat(15), &factors[..30]).unwrap();
+        assert_eq!(sum.to_signature(), infinity);
     }
 
     #[test]
