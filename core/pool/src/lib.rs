@@ -3,6 +3,10 @@
 //! The pools take only what was verified before. They are persistent values: a clone shares what does not change, so
 //! that readers and block-building jobs hold the pool of their moment without a lock.
 //!
+//! Signatures come as they were verified, decompressed, and are added up without being decompressed again. A point takes 192
+//! bytes; those of votes are dropped once the slot after theirs is over ([`AttestationPool::forget_points`]), those of the
+//! sync committee with their votes.
+//!
 //! Bounds: [`DATA_PER_SLOT_MAX`], [`AGGREGATES_MAX`], [`EXITS_MAX`], [`PROPOSER_SLASHINGS_MAX`] and
 //! [`ATTESTER_SLASHINGS_MAX`], each with its overflow rule; slots end with the inclusion window, operations with
 //! finality.
