@@ -98,8 +98,6 @@ mod tests {
 
     use crate::affine::Point;
 
-    use crate::affine::Point;
-
     fn factor(number: usize) -> Factor {
         let digest = hash(&number.to_le_bytes());
         Factor::from_random(digest[..16].try_into().unwrap())

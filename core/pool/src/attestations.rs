@@ -409,7 +409,7 @@ mod tests {
 
     #[test]
     fn what_is_added_up_is_the_same_with_points_and_without() {
-        let of: [&[usize]; 5] = [&[0, 1], &[2, 3, 4], &[4, 5], &[5], &[6]];
+        let of: [&[usize]; 5] = [&[0, 1], &[2, 3, 4], &[5], &[4, 5], &[6]];
         let mut pool = pool(&of);
         assert_eq!(pool.points(), 5);
         let with_points = pool.best(None);
