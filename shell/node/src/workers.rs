@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chain::{Job, JobId, JobResult, Priority};
-use crypto::find_invalid;
+use crypto::verify_each;
 
 /// How long a job took.
 #[derive(Clone, Copy, Debug, Default)]
@@ -133,9 +133,9 @@ fn run(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(JobId, JobResult, JobTim
         let run = AssertUnwindSafe(|| {
             job.run_with(&mut |sets, seed| {
                 let begun = Instant::now();
-                let invalid = find_invalid(sets, seed);
+                let signatures = verify_each(sets, seed);
                 time.signatures += begun.elapsed();
-                invalid
+                signatures
             })
         });
         let result = catch_unwind(run).unwrap_or_else(|panic| {
