@@ -1,5 +1,7 @@
 //! `interlock`: one binary for beacon node, validator client, devnets and tools.
 
+#[cfg(test)]
+mod book;
 mod commands;
 mod execution_choice;
 mod jwt_file;
@@ -36,6 +38,9 @@ enum Command {
     Devnet(commands::devnet::Devnet),
     Forkview(commands::forkview::Forkview),
     MockEngine(commands::mock_engine::MockEngine),
+    /// Make the folder of a new network.
+    #[command(subcommand)]
+    Network(commands::network::Network),
     /// Make and list validator keys, move their signing history.
     #[command(subcommand)]
     Keys(commands::keys::Keys),
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
         Command::Devnet(command) => command.run(),
         Command::Forkview(command) => command.run(),
         Command::MockEngine(command) => command.run(),
+        Command::Network(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Simulate(command) => command.run(),
         Command::Interop(command) => command.run(),

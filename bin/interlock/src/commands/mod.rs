@@ -7,6 +7,7 @@ pub mod forkview;
 pub mod interop;
 pub mod keys;
 pub mod mock_engine;
+pub mod network;
 pub mod simulate;
 mod simulated_forks;
 pub mod ssz;
