@@ -24,11 +24,7 @@ fn pages(command: &Command, path: &str, pages: &mut Vec<Page>) {
     let help = command.render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     let text = format!("# {path}\n\n```text\n{}\n```\n", lines.join("\n").trim());
-    pages.push(Page {
-        file: format!("{}.md", path.replace(' ', "-")),
-        title: path.to_owned(),
-        text,
-    });
+    pages.push(Page { file: format!("{}.md", path.replace(' ', "-")), title: path.to_owned(), text });
     for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
         self::pages(below, &format!("{path} {}", below.get_name()), pages);
     }
@@ -47,7 +43,8 @@ fn contents(pages: &[Page]) -> String {
     let mut lines = String::new();
     for Page { file, title, .. } in pages {
         let depth = title.matches(' ').count();
-        writeln!(lines, "{}- [{title}](commands/{file})", "  ".repeat(depth)).expect("a String takes everything");
+        writeln!(lines, "{}- [{title}](commands/{file})", "  ".repeat(depth))
+            .expect("a String takes everything");
     }
     lines
 }
@@ -66,7 +63,10 @@ fn the_books_pages_of_commands_are_what_help_says() {
     }
     for Page { file, title, text } in &pages {
         let there = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
-        assert!(there == *text, "the book's page of `{title}` is not what its --help says; see the top of book.rs");
+        assert!(
+            there == *text,
+            "the book's page of `{title}` is not what its --help says; see the top of book.rs"
+        );
     }
     let files = std::fs::read_dir(&folder).unwrap().count();
     assert_eq!(files, pages.len(), "{} has pages of commands that are not there", folder.display());

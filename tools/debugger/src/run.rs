@@ -56,6 +56,9 @@ pub struct Finding {
     pub vector: Option<PathBuf>,
 }
 
+/// The state after something, its root or what stopped it, and the step that differs with the states beside it.
+type Watched = (BeaconState, Result<Root, Stop>, Option<(Step, BeaconState, Foreign)>);
+
 /// A run on its way.
 pub struct Run<'o> {
     state: BeaconState,
@@ -105,10 +108,7 @@ impl<'o> Run<'o> {
     }
 
     /// Takes something by a walk that is watched where there is need.
-    fn watched(
-        &mut self,
-        go: impl FnOnce(&mut Walk<'_>) -> Result<Root, Stop>,
-    ) -> (BeaconState, Result<Root, Stop>, Option<(Step, BeaconState, Foreign)>) {
+    fn watched(&mut self, go: impl FnOnce(&mut Walk<'_>) -> Result<Root, Stop>) -> Watched {
         let plain = self.walk();
         let wanted =
             self.options.steps.is_some() || self.options.against.as_ref().is_some_and(Against::has_steps);
