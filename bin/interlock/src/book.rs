@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use clap::{Command, CommandFactory};
 
@@ -49,18 +50,35 @@ fn contents(pages: &[Page]) -> String {
     lines
 }
 
+/// The pages, which are written first where that is wanted, once for all tests.
+fn pages_as_wanted() -> Vec<Page> {
+    static WRITTEN: Once = Once::new();
+    let pages = all_pages();
+    WRITTEN.call_once(|| {
+        if std::env::var_os("INTERLOCK_WRITE_BOOK").is_some() {
+            write(&pages);
+        }
+    });
+    pages
+}
+
+fn write(pages: &[Page]) {
+    let folder = source().join("commands");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    pages.iter().for_each(|page| std::fs::write(folder.join(&page.file), &page.text).unwrap());
+    let path = source().join("SUMMARY.md");
+    let summary = std::fs::read_to_string(&path).unwrap();
+    let (before, _) = summary.split_once("- [interlock](").unwrap();
+    std::fs::write(&path, format!("{before}{}", contents(pages))).unwrap();
+}
+
 #[test]
 fn the_books_pages_of_commands_are_what_help_says() {
     let folder = source().join("commands");
-    let pages = all_pages();
-    let write = std::env::var_os("INTERLOCK_WRITE_BOOK").is_some();
-    if write {
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder).unwrap();
-        }
-        std::fs::create_dir_all(&folder).unwrap();
-        pages.iter().for_each(|page| std::fs::write(folder.join(&page.file), &page.text).unwrap());
-    }
+    let pages = pages_as_wanted();
     for Page { file, title, text } in &pages {
         let there = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
         assert!(
@@ -74,14 +92,8 @@ fn the_books_pages_of_commands_are_what_help_says() {
 
 #[test]
 fn the_books_table_of_contents_names_every_command_and_only_files_that_are_there() {
-    let path = source().join("SUMMARY.md");
-    let mut summary = std::fs::read_to_string(&path).unwrap();
-    let commands = contents(&all_pages());
-    if std::env::var_os("INTERLOCK_WRITE_BOOK").is_some() {
-        let (before, _) = summary.split_once("- [interlock](").unwrap();
-        summary = format!("{before}{commands}");
-        std::fs::write(&path, &summary).unwrap();
-    }
+    let commands = contents(&pages_as_wanted());
+    let summary = std::fs::read_to_string(source().join("SUMMARY.md")).unwrap();
     assert!(summary.ends_with(&commands), "the commands of SUMMARY.md are others; see the top of book.rs");
     for link in summary.split("](").skip(1) {
         let file = link.split(')').next().unwrap();
