@@ -10,11 +10,21 @@ use crate::chain::Chain;
 use crate::gossip::{AGGREGATE_KNOWN, CONTRIBUTION_KNOWN};
 use crate::import::{Import, Source};
 use crate::incoming::{Candidate, Facts, Incoming, Origin};
+use crate::notes::Noted;
 use crate::{CommandId, Event, GossipMessage, Output, PublishOutcome, Reply, Verdict};
 
 impl Chain {
     /// Says what becomes of a message to whom it may concern.
     pub(crate) fn judge(&mut self, incoming: &Incoming, verdict: Verdict) {
+        if let (GossipMessage::Block(block), false) = (&incoming.message, incoming.origin == Origin::Kept) {
+            let (message, why) = (&block.message, verdict.why());
+            self.note(Noted::Judged {
+                slot: message.slot,
+                proposer: message.proposer_index,
+                parent: message.parent_root,
+                verdict: why.map_or("accepted".to_owned(), |why| why.to_string()),
+            });
+        }
         match incoming.origin {
             Origin::Kept => {}
             Origin::Gossip(id) => {

@@ -10,10 +10,12 @@ use types::{Epoch, Root, SignedBeaconBlock, Slot, Spec, Time};
 
 use crate::aside::Aside;
 use crate::data::Data;
+use crate::evidence::Kept;
 use crate::gossip::Seen;
 use crate::import::Imports;
 use crate::incoming::{Incoming, Origin};
 use crate::ledger::Ledger;
+use crate::notes::{Noted, Notes};
 use crate::publishing::OpenCommand;
 use crate::states::States;
 use crate::work::Work;
@@ -48,12 +50,14 @@ pub struct Chain {
     pub(crate) published: Published,
 }
 
-/// What readers see of the last slots, and nothing else needs.
+/// What is remembered of the last slots, for readers and for whoever looks into what happened.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     pub blocks: Arc<BTreeMap<Root, Arc<SignedBeaconBlock>>>,
     pub sidecars: Arc<BTreeMap<Root, Vec<Sidecar>>>,
     pub liveness: Arc<Liveness>,
+    pub notes: Notes,
+    pub evidence: Kept,
 }
 
 /// The last view, and whether it still tells the truth.
@@ -195,7 +199,12 @@ impl Chain {
     /// A fault of our own, that no peer is to blame for.
     pub(crate) fn fault(&mut self, text: String) {
         self.counters.faults += 1;
+        self.note(Noted::Fault(text.clone()));
         self.outputs.push_back(Output::Fault(text));
+    }
+
+    pub(crate) fn note(&mut self, what: Noted) {
+        self.recent.notes.add(self.now, what);
     }
 
     fn follow_eth1(&mut self, eth1: Arc<Eth1Chain>) {

@@ -10,6 +10,7 @@ use types::{BeaconState, Checkpoint, Root, Slot};
 use crate::chain::Chain;
 use crate::job::AdvanceState;
 use crate::limits::ADVANCE_SLOTS_MAX;
+use crate::notes::Noted;
 use crate::states::{StateKey, committee_decision_slot};
 use crate::work::Purpose;
 use crate::{
@@ -26,6 +27,7 @@ impl Chain {
         }
         self.update_head();
         self.finalize();
+        self.check_head_against_finality();
         self.published.is_stale = true;
     }
 
@@ -56,7 +58,9 @@ impl Chain {
     fn tell_of_head(&mut self, old: &HeadView) {
         let (spec, head) = (self.spec, &self.head);
         let epoch = head.slot.epoch(spec);
-        if !self.fork_choice.is_descendant(&old.root, &head.root) {
+        let is_reorg = !self.fork_choice.is_descendant(&old.root, &head.root);
+        self.recent.notes.add(self.now, Noted::Head { slot: head.slot, root: head.root, is_reorg });
+        if is_reorg {
             self.counters.reorgs += 1;
             let depth = old.slot.0.saturating_sub(common_slot(&self.fork_choice, &old.root, &head.root).0);
             self.outputs.push_back(Output::Event(Event::ChainReorg {
@@ -125,6 +129,7 @@ impl Chain {
             return;
         }
         let Some(node) = self.fork_choice.block(&checkpoint.root) else { return };
+        self.note(Noted::Finalized(checkpoint.clone()));
         let event = Event::FinalizedCheckpoint { checkpoint: checkpoint.clone(), state: node.state_root };
         let canonical = chain_down_to(&self.fork_choice, &checkpoint.root, &self.ledger.finalized.root);
         let removed = self.fork_choice.prune();

@@ -9,13 +9,11 @@ use types::{BeaconState, Root, SignedBeaconBlock, SszExt, Time};
 
 use crate::chain::Chain;
 use crate::data_gate::SegmentData;
-use crate::execute::{ExecutedBlock, ProposerSignatures, Stopped};
-use crate::limits::{
-    FIRST_STATE_BYTES_A_VALIDATOR, IMPORT_JOBS_MAX, IMPORTS_MAX, INVALID_ROOTS_MAX, RECENT_BLOCKS_MAX,
-    SEGMENTS_MAX, STATE_BYTES_A_VALIDATOR,
-};
+use crate::execute::{ExecutedBlock, ProposerSignatures, Refusal, Stopped};
+use crate::limits::{IMPORT_JOBS_MAX, IMPORTS_MAX, INVALID_ROOTS_MAX, RECENT_BLOCKS_MAX, SEGMENTS_MAX};
+use crate::notes::{Noted, execution_word};
 use crate::payload::{Decision, Held};
-use crate::states::{Rank, StateKey};
+use crate::states::StateKey;
 use crate::work::Purpose;
 use crate::{
     CommandId, Event, ExecuteBlocks, Executed, Job, Output, Priority, PublishOutcome, SegmentId,
@@ -156,6 +154,9 @@ impl Chain {
         sidecars: Vec<Sidecar>,
     ) {
         let given = blocks.len();
+        if let (Some(first), Some(last)) = (blocks.first(), blocks.last()) {
+            self.note(Noted::Segment { count: given, slots: (first.message.slot, last.message.slot) });
+        }
         match self.check_segment(blocks) {
             Ok(blocks) if blocks.is_empty() => {
                 self.end_import(Source::Segment(id), SegmentOutcome::Imported { count: 0 });
@@ -322,6 +323,7 @@ impl Chain {
                 self.found_invalid(import, invalid.to_string(), Fault::Payload)
             }
             _ => {
+                self.keep_misfit(&import, &invalid.to_string());
                 self.land_all(&import);
                 self.end_import(
                     import.source,
@@ -370,6 +372,9 @@ impl Chain {
     fn end_import(&mut self, source: Source, outcome: SegmentOutcome) {
         if matches!(source, Source::Segment(_)) {
             self.data.of_segment.clear();
+        }
+        if let SegmentOutcome::Invalid { why, .. } | SegmentOutcome::Failed(why) = &outcome {
+            self.note(Noted::NotImported { source: source.name(), why: why.clone() });
         }
         match (source, outcome) {
             (Source::Segment(id), outcome) => self.outputs.push_back(Output::SegmentDone(id, outcome)),
@@ -424,6 +429,8 @@ impl Chain {
                 }
                 Decision::Invalid { why, latest_valid_hash } => {
                     let (root, parent) = (block.root, block.block.message.parent_root);
+                    let block = block.block.clone();
+                    self.keep_payload(Some(held.import.source), &block, &why);
                     let gone = self.fork_choice.on_invalid_payload_upon(&parent, latest_valid_hash);
                     self.invalidated(&root, gone);
                     self.settle();
@@ -454,11 +461,24 @@ impl Chain {
                 self.end_import(import.source, SegmentOutcome::Imported { count });
             }
             None => self.imports.waiting.push_front(import),
-            Some(Stopped::Fault(why)) => {
-                self.fault(format!("a block cannot be executed: {why}"));
-                self.import_failed(import, why);
+            Some(stopped) => {
+                self.keep_refusal(import.source, &stopped);
+                match stopped.why {
+                    Refusal::Fault(why) => {
+                        self.fault(format!("a block cannot be executed: {why}"));
+                        self.import_failed(import, why);
+                    }
+                    Refusal::Invalid(why) | Refusal::StateRoot(why) if stopped.is_signed => {
+                        self.found_invalid(import, why, Fault::Consensus);
+                    }
+                    // A root says nothing of the signature: the block as its proposer signed it may be valid.
+                    Refusal::Invalid(why) | Refusal::StateRoot(why) => {
+                        self.counters.blocks_invalid += 1;
+                        let (at, root) = (import.at, import.blocks[0].0);
+                        self.end_segment(import, SegmentOutcome::Invalid { at, root, why });
+                    }
+                }
             }
-            Some(Stopped::Invalid(why)) => self.found_invalid(import, why, Fault::Consensus),
         }
     }
 
@@ -521,6 +541,8 @@ impl Chain {
         self.keep_block(*root, block.clone());
         self.record_block(*root, block, state);
         self.record_data(*root, message.slot);
+        let word = execution_word(execution);
+        self.note(Noted::Imported { slot: message.slot, root: *root, execution: word });
         self.counters.blocks_imported += 1;
         self.counters.blocks_optimistic += u64::from(execution.is_optimistic());
         self.outputs.push_back(Output::Event(Event::Block { slot: message.slot, block: *root }));
@@ -536,29 +558,6 @@ impl Chain {
             self.take(incoming);
         }
         Ok(())
-    }
-
-    /// Keeps a post-state in memory.
-    pub(crate) fn keep_state(&mut self, root: Root, state: Arc<BeaconState>) {
-        let (spec, store, head) = (self.spec, &self.fork_choice, self.head.root);
-        let pinned = [head, store.justified_checkpoint().root, store.finalized_checkpoint().root];
-        let recent = self.slot.epoch(spec).saturating_sub(crate::limits::BOUNDARY_EPOCHS);
-        let is_first = |node: &fork_choice::Node| {
-            let parent = store.block(&node.parent_root);
-            parent.is_none_or(|parent| parent.slot.epoch(spec) < node.slot.epoch(spec))
-        };
-        let rank = |root: &Root| match store.block(root) {
-            _ if pinned.contains(root) => Rank::Pinned,
-            Some(node) if node.slot.epoch(spec) >= recent && is_first(&node) => Rank::Boundary,
-            _ => Rank::Ordinary,
-        };
-        let of_validator = match store.block(&root).is_none_or(|node| is_first(&node)) {
-            true => FIRST_STATE_BYTES_A_VALIDATOR,
-            false => STATE_BYTES_A_VALIDATOR,
-        };
-        let own_bytes = state.validators.len() * of_validator;
-        self.states.insert(root, (state, own_bytes), rank);
-        self.published.is_stale = true;
     }
 
     /// Keeps a block in memory for readers.

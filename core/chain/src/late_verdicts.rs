@@ -9,6 +9,7 @@ use types::Root;
 use crate::chain::Chain;
 use crate::engine_calls::EngineCall;
 use crate::limits::UNCHECKED_MERGES_MAX;
+use crate::notes::Noted;
 use crate::payload::MergeAsk;
 
 /// Merge blocks that were imported while the engine did not know what they build on, with the hash of that. They are
@@ -113,6 +114,10 @@ impl Chain {
             Ok(gone) if gone.is_empty() => {}
             Ok(gone) => {
                 self.counters.payloads_invalid += gone.len() as u64;
+                self.note(Noted::PayloadInvalid { root: *root, blocks: gone.len() });
+                if let Some(block) = self.recent.blocks.get(root).cloned() {
+                    self.keep_payload(None, &block, "the execution engine finds the payload invalid");
+                }
                 self.published.is_stale = true;
                 self.published.is_fork_choice_stale = true;
                 if self.fork_choice.is_justified_invalid() {

@@ -32,6 +32,7 @@ mod engine_calls;
 mod engine_head;
 mod eth1;
 mod event;
+mod evidence;
 mod execute;
 pub mod gossip;
 mod head;
@@ -44,6 +45,7 @@ mod ledger;
 pub mod limits;
 mod liveness;
 mod making;
+mod notes;
 mod operations;
 mod output;
 mod payload;
@@ -64,12 +66,15 @@ pub use command::{Command, ItemFailure, Produced, PublishOutcome, PublishedBlock
 pub use data_availability::gossip::{Verdict, Why};
 pub use duties::{AttesterDuty, Duties, ProposerDuty, ViewError};
 pub use event::Event;
+pub use evidence::{Evidence, EvidenceReason};
+pub use execute::verdict_on;
 pub use input::{CommandId, GossipId, GossipMessage, Input, JobId, LoadId, SegmentId, SidecarsId};
 pub use job::{
     AdvanceState, AdvancedState, BuildBlock, ExecuteBlocks, Executed, Job, JobResult, MakeSidecars, Priority,
     ReplayStates, VerifiedGroup, VerifyEach, VerifySidecars, VerifySignatures,
 };
 pub use liveness::Liveness;
+pub use notes::{Note, Noted};
 pub use output::{Output, SegmentOutcome, SidecarsOutcome, Want, WantReason};
 pub use sharing::share_equal_parts;
 pub use start::{ChainConfig, Start, StartError, StoredStart};

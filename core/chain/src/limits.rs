@@ -150,6 +150,18 @@ pub const VERIFIED_HEADERS_MAX: usize = 256;
 /// Blocks whose data is expected. When there are more, the one of the lowest slot goes: it may be looked up again.
 pub const EXPECTED_BLOCKS_MAX: usize = 64;
 
+/// Pieces of evidence that are given out in an epoch; further ones are counted as overflows. See [`crate::Evidence`].
+pub const EVIDENCE_AN_EPOCH_MAX: usize = 8;
+
+/// Blocks of which evidence was given out, and is not given again. When there are more, the oldest are forgotten.
+pub const EVIDENCE_ROOTS_MAX: usize = 256;
+
+/// Ancestors that go with a piece of evidence; there may be others in storage.
+pub const EVIDENCE_BLOCKS_BEFORE_MAX: usize = 64;
+
+/// Notes of what came in and what came of it. When there are more, the oldest go.
+pub const NOTES_MAX: usize = 512;
+
 /// Commands under way. Further ones are answered with an error at once.
 pub const COMMANDS_MAX: usize = 256;
 

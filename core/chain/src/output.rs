@@ -4,8 +4,8 @@ use engine::{EngineCallId, EngineRequest};
 use types::{Root, Slot};
 
 use crate::{
-    CommandId, Event, GossipId, GossipMessage, Job, JobId, LoadId, LoadKey, Priority, Reply, SegmentId,
-    SidecarsId, StoreBatch, Verdict,
+    CommandId, Event, Evidence, GossipId, GossipMessage, Job, JobId, LoadId, LoadKey, Priority, Reply,
+    SegmentId, SidecarsId, StoreBatch, Verdict,
 };
 
 /// What the chain wants done.
@@ -35,6 +35,8 @@ pub enum Output {
     Reply(CommandId, Reply),
     /// Something that subscribers of the API hear.
     Event(Event),
+    /// Something happened that is worth keeping and looking into; no answer is owed.
+    Evidence(Box<Evidence>),
     /// We are broken in some way that no peer is to blame for: worth a log line at error level.
     Fault(String),
 }

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use types::{BeaconState, Checkpoint, Epoch, Root, Slot};
 
-use crate::limits::{CHECKPOINT_STATES_MAX, STATES_BYTES_MAX, STATES_MAX};
+use crate::chain::Chain;
+use crate::limits::{
+    BOUNDARY_EPOCHS, CHECKPOINT_STATES_MAX, FIRST_STATE_BYTES_A_VALIDATOR, STATE_BYTES_A_VALIDATOR,
+    STATES_BYTES_MAX, STATES_MAX,
+};
 
 /// A state that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,6 +122,31 @@ impl States {
 pub(crate) fn committee_decision_slot(spec: &types::Spec, epoch: Epoch) -> Option<Slot> {
     let settled = epoch.0.checked_sub(spec.preset.min_seed_lookahead)?;
     Some(Slot(Epoch(settled).start_slot(spec).0.checked_sub(1)?))
+}
+
+impl Chain {
+    /// Keeps a post-state in memory.
+    pub(crate) fn keep_state(&mut self, root: Root, state: Arc<BeaconState>) {
+        let (spec, store, head) = (self.spec, &self.fork_choice, self.head.root);
+        let pinned = [head, store.justified_checkpoint().root, store.finalized_checkpoint().root];
+        let recent = self.slot.epoch(spec).saturating_sub(BOUNDARY_EPOCHS);
+        let is_first = |node: &fork_choice::Node| {
+            let parent = store.block(&node.parent_root);
+            parent.is_none_or(|parent| parent.slot.epoch(spec) < node.slot.epoch(spec))
+        };
+        let rank = |root: &Root| match store.block(root) {
+            _ if pinned.contains(root) => Rank::Pinned,
+            Some(node) if node.slot.epoch(spec) >= recent && is_first(&node) => Rank::Boundary,
+            _ => Rank::Ordinary,
+        };
+        let of_validator = match store.block(&root).is_none_or(|node| is_first(&node)) {
+            true => FIRST_STATE_BYTES_A_VALIDATOR,
+            false => STATE_BYTES_A_VALIDATOR,
+        };
+        let own_bytes = state.validators.len() * of_validator;
+        self.states.insert(root, (state, own_bytes), rank);
+        self.published.is_stale = true;
+    }
 }
 
 #[cfg(test)]

@@ -160,6 +160,8 @@ pub struct Counters {
     pub overflows: u64,
     /// Faults of our own.
     pub faults: u64,
+    /// Pieces of evidence given out.
+    pub evidence_kept: u64,
     /// Blocks that wait for their parent or slot, now.
     pub blocks_pending: u64,
     /// Blocks that wait for their blobs or columns, now.

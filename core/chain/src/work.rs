@@ -155,6 +155,10 @@ impl Chain {
             }
             (Purpose::Verify(candidates), _) => self.verification_failed(candidates),
             (Purpose::Import(import), JobResult::Executed(executed)) => self.executed(import, executed),
+            (Purpose::Import(import), JobResult::Panicked(text)) => {
+                self.keep_panic(&import, &text);
+                self.import_failed(import, "the import job panicked".to_owned());
+            }
             (Purpose::Import(import), _) => self.import_failed(import, "the import job failed".to_owned()),
             (Purpose::Checkpoint(checkpoint), JobResult::State(result)) => {
                 self.checkpoint_made(checkpoint, result);

@@ -193,15 +193,19 @@ fn a_wrong_signature_is_rejected_and_leaves_no_trace() {
 fn a_segment_with_a_bad_signature_names_the_block() {
     let mut node = Node::new();
     let mut blocks: Vec<_> = (1..=5).map(|slot| node.live(slot)).collect();
+    let good = blocks.clone();
     let mut bad = (*blocks[3]).clone();
     bad.signature.0[7] ^= 1;
     let root = bad.message.hash_tree_root(spec().ctx_at_slot(Slot(4)));
     blocks[3] = Arc::new(bad);
     let mut newcomer = Node::new();
     let outcome = newcomer.segment(at(6, 0), blocks);
-    let why = "a signature is invalid".to_owned();
+    let why = "the proposer's signature is invalid".to_owned();
     assert_eq!(outcome, Some(SegmentOutcome::Invalid { at: 3, root, why }));
     assert_eq!(newcomer.chain.view().head.slot, Slot(3));
+    // A root says nothing of the signature: nobody can make us refuse a block by sending it with a wrong one.
+    assert_eq!(newcomer.segment(at(6, 100), good[3..].to_vec()), Some(SegmentOutcome::Imported { count: 2 }));
+    assert_eq!(newcomer.head(), node.head());
 }
 
 #[test]

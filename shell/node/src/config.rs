@@ -8,6 +8,7 @@ use execution::RpcConfig;
 use exporter::ExporterConfig;
 use types::{BeaconState, ExecutionAddress, Settings, Spec};
 
+use crate::evidence::EVIDENCE_BUDGET_MIB;
 use crate::{Misbehaviour, NodeError};
 
 /// What a beacon node needs to run.
@@ -45,6 +46,8 @@ pub struct BeaconConfig {
     pub supernode: bool,
     /// Where metrics are read, and by which pages; none where they are not.
     pub metrics: Option<ExporterConfig>,
+    /// How many bytes evidence of what should not happen may take on disk; with zero none is kept.
+    pub evidence_budget: u64,
     /// What the node does wrong on purpose, for drills; an honest node does nothing of the kind.
     pub misbehaviour: Option<Misbehaviour>,
 }
@@ -70,6 +73,7 @@ impl BeaconConfig {
             fee_recipient: ExecutionAddress::ZERO,
             supernode: false,
             metrics: None,
+            evidence_budget: EVIDENCE_BUDGET_MIB << 20,
             misbehaviour: None,
         }
     }

@@ -29,6 +29,7 @@ use crate::clock;
 use crate::disk::Disk;
 use crate::engine_calls::EngineCalls;
 use crate::events::api_event;
+use crate::evidence::EvidenceKeeper;
 use crate::gossip_ids::{GossipIds, Open};
 use crate::import_times::ImportTimes;
 use crate::loads::Reader;
@@ -52,6 +53,8 @@ pub struct Exits {
     pub disk: Disk,
     /// Reads states.
     pub reader: Reader,
+    /// Keeps evidence.
+    pub evidence: EvidenceKeeper,
     /// Asks the execution engine.
     pub engine: EngineCalls,
     /// Tells the network.
@@ -151,6 +154,7 @@ impl Core {
             let _ = stopping.done.send(());
         }
         self.exits.disk.shut_down();
+        self.exits.evidence.shut_down();
         Ok(())
     }
 
@@ -368,6 +372,7 @@ impl Core {
                 }
                 self.events.push(event);
             }
+            Output::Evidence(evidence) => self.exits.evidence.keep(evidence),
             Output::Fault(fault) => tracing::error!(fault, "a fault of our own"),
         }
         Ok(())

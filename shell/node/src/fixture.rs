@@ -5,7 +5,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use chain::{
-    Chain, ChainConfig, Command, CommandId, Input, Output, Reply, SegmentId, SegmentOutcome, Start, View,
+    Chain, ChainConfig, Command, CommandId, Evidence, Input, Output, Reply, SegmentId, SegmentOutcome, Start,
+    View,
 };
 use crypto::SecretKey;
 use keys::interop_secret_key;
@@ -128,6 +129,25 @@ impl World {
         assert!(debug.contains(&format!("{imported:?}")), "slot {slot}: {debug:?}");
         assert_eq!(self.view().head.root, root);
         root
+    }
+
+    /// What is kept of a block on the head in this slot that is signed, and names a wrong state root.
+    pub fn refused(&mut self, slot: u64) -> Box<Evidence> {
+        let slot = Slot(slot);
+        self.tick(slot);
+        let mut block = self.build(slot);
+        block.message.state_root = Root::from([slot.0 as u8; 32]);
+        let domain = get_domain(&self.view().head.state, DOMAIN_BEACON_PROPOSER, slot.epoch(self.spec));
+        let signing_root = compute_signing_root(&block.message, self.spec.ctx_at_slot(slot), domain);
+        block.signature = sign(&interop_secret_key(block.message.proposer_index.0), signing_root);
+        let id = SegmentId(self.segments);
+        self.segments += 1;
+        let segment = Input::Segment { id, blocks: vec![Arc::new(block)], sidecars: Vec::new() };
+        let kept = self.handle(slot, segment).into_iter().find_map(|output| match output {
+            Output::Evidence(evidence) => Some(evidence),
+            _ => None,
+        });
+        kept.expect("there is evidence")
     }
 
     /// A signed block on the head.

@@ -27,6 +27,7 @@ mod engine_calls;
 mod error;
 mod eth1;
 mod events;
+mod evidence;
 mod execution_state;
 mod fingerprint;
 #[cfg(test)]
@@ -59,5 +60,6 @@ mod workers;
 
 pub use config::{BeaconConfig, NetworkFolder};
 pub use error::NodeError;
+pub use evidence::{EVIDENCE_BUDGET_MIB, EVIDENCE_FOLDER};
 pub use misbehaviour::Misbehaviour;
 pub use node::{BeaconNode, RunningNode};

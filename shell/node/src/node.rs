@@ -28,6 +28,7 @@ use crate::custody::OwnCustody;
 use crate::disk::{self, Disk};
 use crate::engine_calls::EngineCalls;
 use crate::eth1::Eth1Task;
+use crate::evidence::EvidenceKeeper;
 use crate::fingerprint::config_fingerprint;
 use crate::key_warmth::KeyWarmth;
 use crate::loads::{Loads, READS_MAX, Reader};
@@ -183,7 +184,7 @@ impl Parts {
         let calls = EngineCalls::new(self.engines.clone(), self.counts.clone(), move |id, reply| {
             mailbox.answer(Answer::Engine(id, reply));
         });
-        let (exits, reads) = (self.exits(calls.clone())?, Reads::default());
+        let (exits, reads) = (self.exits(config, calls.clone())?, Reads::default());
         let metrics = self.metrics(config, self.queues(&exits, &calls, &reads));
         let backend = Arc::new(self.backend(network.clone(), metrics.clone(), reads));
         let server_config = ServerConfig { address: config.http, allow_any_origin: config.allow_any_origin };
@@ -358,7 +359,7 @@ impl Parts {
         }
     }
 
-    fn exits(&self, engine: EngineCalls) -> Result<Exits, NodeError> {
+    fn exits(&self, config: &BeaconConfig, engine: EngineCalls) -> Result<Exits, NodeError> {
         let mailbox = self.mailbox.clone();
         let count = std::thread::available_parallelism().map_or(2, usize::from);
         let workers = Workers::start(count, move |id, result, time| {
@@ -379,6 +380,7 @@ impl Parts {
             workers,
             disk,
             reader,
+            evidence: EvidenceKeeper::start(&config.data_dir, config.evidence_budget)?,
             engine,
             outbox: self.outbox.clone(),
             peers: self.peers.clone(),

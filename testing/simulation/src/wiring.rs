@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chain::{
-    Job, JobId, JobResult, Output, SegmentId, SegmentOutcome, SidecarsId, SidecarsOutcome, Want, WantReason,
+    Evidence, EvidenceReason, Job, JobId, JobResult, Output, SegmentId, SegmentOutcome, SidecarsId,
+    SidecarsOutcome, Want, WantReason,
 };
 use sync::{ImportId, ImportOutcome, PeerId};
 
@@ -108,6 +109,7 @@ impl World {
             Output::SegmentDone(id, outcome) => self.segment_done(node, id, outcome, todos),
             Output::Reply(id, reply) => self.reply(node, id, reply),
             Output::Event(event) => self.event(node, event),
+            Output::Evidence(evidence) => self.evidence(node, &evidence),
             Output::Fault(text) => self.fail(Violation::at("the chain has no faults", node, text)),
         }
     }
@@ -193,6 +195,17 @@ impl World {
             }
         };
         todos.push_back(Todo::Sync(sync::Input::Decided(ImportId(id.0), outcome)));
+    }
+
+    /// Honest nodes make no blocks that others refuse. Only that fork choice has no place for one is no fault: finality may
+    /// have moved on while it was executed.
+    fn evidence(&mut self, node: usize, evidence: &Evidence) {
+        let why = evidence.beyond.as_ref().unwrap_or(&evidence.verdict);
+        let what = format!("{} {}: {why}", evidence.reason.as_str(), evidence.root);
+        self.trace.note(self.now, node, format_args!("evidence: {what}"));
+        if evidence.reason != EvidenceReason::Finality {
+            self.fail(Violation::at("no honest block is refused", node, what));
+        }
     }
 
     fn sidecars_done(

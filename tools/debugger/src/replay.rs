@@ -1,8 +1,10 @@
 //! A case of the official layout is run again, and what comes of it is compared with what the case says.
 //!
-//! An `evidence.yaml` beside it may say more: the verdict of another run, in words.
+//! Evidence that a node kept is such a case with an `evidence.yaml` beside it, which has the verdict in words. It is run
+//! by the very job that a node runs, so that the words must be the same; the walk, step by step, then tells where.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -17,8 +19,11 @@ use crate::walk::{Stop, Walk};
 pub struct Evidence {
     /// Why the case was kept.
     pub reason: String,
-    /// The verdict, as [`Replayed::verdict`] words it.
+    /// The verdict of the state transition, as [`Replayed::verdict`] words it.
     pub verdict: String,
+    /// What was said beyond that, by an engine or by fork choice; that is not run again.
+    #[serde(default)]
+    pub beyond: Option<String>,
     /// The version that gave it.
     pub version: String,
 }
@@ -32,6 +37,8 @@ pub struct Replayed {
     pub expected: String,
     /// Whether it is the same.
     pub is_same: bool,
+    /// The step that refuses it, where one does.
+    pub step: Option<String>,
     /// Evidence, where the case is one.
     pub evidence: Option<Evidence>,
 }
@@ -48,12 +55,10 @@ pub fn replay(folder: &Path, given: Option<(&str, ForkName)>) -> anyhow::Result<
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
-    let walk = Walk::new(case.pre.clone());
-    let (verdict, after) = verdict_of(&case, if case.verify { walk } else { walk.skipping_signatures() });
     if let Some(evidence) = evidence {
-        let expected = evidence.verdict.clone();
-        return Ok(Replayed { is_same: verdict == expected, verdict, expected, evidence: Some(evidence) });
+        return Ok(replay_evidence(&case, evidence));
     }
+    let (verdict, after) = verdict_of(&case, walk_of(&case));
     let (expected, is_same) = match (&case.post, &after) {
         (None, None) => ("refused".to_owned(), true),
         (None, Some(_)) => ("refused".to_owned(), false),
@@ -63,7 +68,43 @@ pub fn replay(folder: &Path, given: Option<(&str, ForkName)>) -> anyhow::Result<
             (format!("another state (ours → the case's): {}", changes(after, post, 5)), false)
         }
     };
-    Ok(Replayed { verdict, expected, is_same, evidence: None })
+    Ok(Replayed { verdict, expected, is_same, step: None, evidence: None })
+}
+
+/// Runs what a node kept as the node ran it. A panic is a verdict too, since that may be what was kept.
+fn replay_evidence(case: &Case, evidence: Evidence) -> Replayed {
+    let expected = evidence.verdict.clone();
+    let verdict = match &case.kind {
+        Kind::Blocks(blocks) if case.verify => {
+            let blocks: Vec<_> = blocks.iter().cloned().map(Arc::new).collect();
+            let pre_state = Arc::new(case.pre.clone());
+            let run = std::panic::AssertUnwindSafe(|| chain::verdict_on(&pre_state, &blocks));
+            std::panic::catch_unwind(run).unwrap_or_else(|panic| format!("panicked: {}", text_of(&*panic)))
+        }
+        _ => verdict_of(case, walk_of(case)).0,
+    };
+    let step = match &case.kind {
+        Kind::Blocks(blocks) if !verdict.starts_with("panicked") => {
+            let mut walk = walk_of(case);
+            blocks.iter().find_map(|block| match walk.block(block) {
+                Err(Stop::Refused(refused)) => Some(refused.step.to_string()),
+                _ => None,
+            })
+        }
+        _ => None,
+    };
+    Replayed { is_same: verdict == expected, verdict, expected, step, evidence: Some(evidence) }
+}
+
+fn walk_of(case: &Case) -> Walk<'static> {
+    let walk = Walk::new(case.pre.clone());
+    if case.verify { walk } else { walk.skipping_signatures() }
+}
+
+/// What a panic says.
+fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a text".to_owned())
 }
 
 /// The verdict, and the state after where there is one.

@@ -65,6 +65,12 @@ pub struct Beacon {
     execution: ExecutionChoice,
     #[command(flatten)]
     metrics: MetricsChoice<5054>,
+    /// How much disk space evidence may take, in MiB; 0 keeps none. Evidence is a folder below DATA_DIR/evidence with
+    /// state, block, verdict and what came before, written where a block is refused after gossip accepted it, where a state
+    /// root is another than ours, and where the head leaves finality. The oldest make room for newer; `interlock transition
+    /// replay` runs one again.
+    #[arg(long, value_name = "MIB", default_value_t = node::EVIDENCE_BUDGET_MIB)]
+    evidence_budget_mib: u64,
     /// Break the rules on purpose, on test networks only: withhold-columns=FROM_SLOT..TO_SLOT publishes own blocks of
     /// these slots without most of their data columns, and keeps them from peers that ask.
     #[arg(long, value_name = "DEED", help_heading = "For drills")]
@@ -132,6 +138,7 @@ impl Beacon {
             fee_recipient: self.execution.suggested_fee_recipient,
             supernode: self.supernode,
             metrics: self.metrics.config(),
+            evidence_budget: self.evidence_budget_mib.saturating_mul(1 << 20),
             misbehaviour: self.misbehave,
         }
     }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use ::engine::BlobsBundle;
 use chain::{
-    Chain, ChainConfig, Command, CommandId, Event, GossipId, GossipMessage, Input, LoadKey, Loaded,
-    LoadedState, Output, PublishedBlock, Reply, SegmentId, SegmentOutcome, SidecarsId, SidecarsOutcome,
-    Start, StoreBatch, StoreOp, StoredStart, Verdict, Want,
+    Chain, ChainConfig, Command, CommandId, Event, Evidence, GossipId, GossipMessage, Input, Job, JobResult,
+    LoadKey, Loaded, LoadedState, Output, PublishedBlock, Reply, SegmentId, SegmentOutcome, SidecarsId,
+    SidecarsOutcome, Start, StoreBatch, StoreOp, StoredStart, Verdict, Want,
 };
 use crypto::{SecretKey, hash_concat};
 use data_availability::Sidecar;
@@ -156,6 +156,9 @@ pub struct Node {
     pub published: Vec<GossipMessage>,
     pub wanted: Vec<Root>,
     pub faults: Vec<String>,
+    pub evidence: Vec<Evidence>,
+    /// Jobs that execute blocks panic.
+    pub panics: bool,
     pub engine: TestEngine,
     /// Data that peers were asked for, in order: the block, and which of its blobs or columns.
     pub wanted_data: Vec<(Root, Vec<u64>)>,
@@ -210,6 +213,8 @@ impl Node {
             published: Vec::new(),
             wanted: Vec::new(),
             faults: Vec::new(),
+            evidence: Vec::new(),
+            panics: false,
             engine,
             wanted_data: Vec::new(),
             lookups: BTreeMap::new(),
@@ -232,6 +237,10 @@ impl Node {
                     assert!(self.verdicts.insert(id, verdict).is_none(), "two verdicts for {id:?}");
                 }
                 Output::Publish(message) => self.published.push(message),
+                Output::Job(id, _, Job::ExecuteBlocks(_)) if self.panics => {
+                    let panicked = JobResult::Panicked("index out of bounds".to_owned());
+                    self.chain.handle(now, Input::JobDone(id, panicked));
+                }
                 Output::Job(id, _, job) => self.chain.handle(now, Input::JobDone(id, job.run())),
                 Output::Store(batch) => {
                     self.disk.write(&batch);
@@ -254,6 +263,7 @@ impl Node {
                 Output::SegmentDone(id, outcome) => drop(self.segments.insert(id, outcome)),
                 Output::Reply(id, reply) => drop(self.replies.insert(id, reply)),
                 Output::Event(event) => self.events.push(event),
+                Output::Evidence(evidence) => self.evidence.push(*evidence),
                 Output::Fault(text) => self.faults.push(text),
             }
         }

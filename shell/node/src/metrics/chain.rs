@@ -120,7 +120,7 @@ impl NodeMetrics {
         let accepted = |topic| counts.accepted_of(topic);
         let received = "Accepted messages of the topic";
         let columns = self.counts.columns_judged();
-        let counters: [(&str, &str, u64); 14] = [
+        let counters: [(&str, &str, u64); 15] = [
             ("beacon_reorgs", "Reorganizations", counters.reorgs),
             ("beacon_processed_deposits", "Deposits in the head's state", view.head.state.eth1_deposit_index),
             ("beacon_attestations_received", received, accepted("beacon_attestation")),
@@ -139,6 +139,7 @@ impl NodeMetrics {
                 accepted("data_column_sidecar"),
             ),
             ("interlock_faults", "Faults of our own", counters.faults),
+            ("interlock_evidence_kept", "Pieces of evidence given to the disk", counters.evidence_kept),
         ];
         counters.into_iter().try_for_each(|(name, help, value)| write_counter(to, name, help, value))
     }

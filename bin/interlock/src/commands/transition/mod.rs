@@ -102,14 +102,15 @@ pub struct Epoch {
 
 /// Run a case of the official layout again, step by step; fails where the outcome is another than the case says.
 ///
-/// A case has blocks, slots or one step of an epoch (not a single operation), and a state after where it is to be taken. An
-/// `evidence.yaml` beside it (reason, verdict, version) may say in words what came of it elsewhere: then the verdict must be
-/// that one.
+/// A case has blocks, slots or one step of an epoch (not a single operation), and a state after where it is to be taken. What a
+/// node kept below its DATA_DIR/evidence is such a case too, with an `evidence.yaml` that has the verdict in words: then it is
+/// run as the node runs blocks, and the verdict must be that one.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
 
     interlock transition replay tests/minimal/deneb/sanity/blocks/pyspec_tests/attestation
-    interlock transition replay found/tests/minimal/deneb/sanity/blocks/interlock/slot_120")]
+    interlock transition replay found/tests/minimal/deneb/sanity/blocks/interlock/slot_120
+    interlock transition replay node/evidence/1763760000-slot3205-state_root-0x1f4a00c2")]
 pub struct Replay {
     /// The folder of the case.
     #[arg(value_name = "DIR")]
@@ -280,9 +281,15 @@ impl Replay {
         let replayed = debugger::replay(&self.folder, given)?;
         if let Some(evidence) = &replayed.evidence {
             println!("kept because: {} (by {})", evidence.reason, evidence.version);
+            if let Some(beyond) = &evidence.beyond {
+                println!("beyond the state transition, not run again: {beyond}");
+            }
         }
         println!("expected: {}", replayed.expected);
         println!("verdict:  {}", replayed.verdict);
+        if let Some(step) = &replayed.step {
+            println!("refused by {step}");
+        }
         ensure!(replayed.is_same, "{}: another outcome than expected", self.folder.display());
         println!("the same");
         Ok(())
