@@ -92,6 +92,8 @@ pub(crate) struct Kept {
     roots: VecDeque<Root>,
     epoch: Epoch,
     in_epoch: usize,
+    /// The head and the finalized checkpoint that were compared last: the way from one to the other may be long.
+    compared: Option<(Root, Checkpoint)>,
     /// The finalized checkpoint beside which a head was seen last.
     beside: Option<Checkpoint>,
 }
@@ -192,12 +194,16 @@ impl Chain {
     /// Keeps the head where it does not descend from the finalized checkpoint, once for each such checkpoint: a third of
     /// all stake has voted for both, or our fork choice is wrong.
     pub(crate) fn check_head_against_finality(&mut self) {
-        let finalized = self.fork_choice.finalized_checkpoint().clone();
-        let root = self.head.root;
-        if self.fork_choice.is_descendant(&finalized.root, &root) {
+        let (root, finalized) = (self.head.root, self.fork_choice.finalized_checkpoint());
+        let is_known = |(head, of): &(Root, Checkpoint)| *head == root && of == finalized;
+        if self.recent.evidence.compared.as_ref().is_some_and(is_known) {
             return;
         }
-        if self.recent.evidence.beside.as_ref() == Some(&finalized) {
+        let finalized = finalized.clone();
+        self.recent.evidence.compared = Some((root, finalized.clone()));
+        if self.fork_choice.is_descendant(&finalized.root, &root)
+            || self.recent.evidence.beside.as_ref() == Some(&finalized)
+        {
             return;
         }
         let why = format!(
