@@ -10,6 +10,8 @@ mod client;
 mod envelope;
 mod error;
 mod event;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod ids;
 mod info;
 mod lists;

@@ -33,6 +33,8 @@ mod discovery;
 mod enr;
 mod event;
 mod forks;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gossip;
 mod key;
 mod metrics;

@@ -32,6 +32,8 @@ mod execution_state;
 mod fingerprint;
 #[cfg(test)]
 mod fixture;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gossip_ids;
 mod identity;
 mod import_times;

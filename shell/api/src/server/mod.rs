@@ -79,8 +79,7 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let requests = Arc::new(Requests::default());
         let count = middleware::from_fn_with_state(requests.clone(), requests::count);
-        let mut router =
-            routes().with_state(backend).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(count);
+        let mut router = router(backend).layer(count);
         if config.allow_any_origin {
             router = router.layer(CorsLayer::permissive());
         }
@@ -105,6 +104,11 @@ impl Server {
         };
         axum::serve(self.listener, self.router).with_graceful_shutdown(stop).await
     }
+}
+
+/// The routes of a node, with the bound on bodies.
+pub(crate) fn router(backend: Shared) -> Router {
+    routes().with_state(backend).layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 
 fn routes() -> Router<Shared> {

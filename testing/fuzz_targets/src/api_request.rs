@@ -1,0 +1,38 @@
+//! Requests to the Beacon API.
+
+use std::sync::{Arc, OnceLock};
+
+use api::Backend;
+use tokio::runtime::Runtime;
+
+use crate::stub::Stub;
+
+/// A request as text: `METHOD TARGET`, then headers as `name: value`, an empty line, the body. Whatever it is, the server
+/// answers, and never with a fault of its own.
+pub fn api_request(data: &[u8]) {
+    let end = data.windows(2).position(|pair| pair == b"\n\n");
+    let (head, body) = match end {
+        Some(end) => (&data[..end], &data[end + 2..]),
+        None => (data, &[][..]),
+    };
+    let Ok(head) = std::str::from_utf8(head) else { return };
+    let mut lines = head.lines();
+    let Some((method, target)) = lines.next().and_then(|line| line.split_once(' ')) else { return };
+    let headers: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(": ")).take(16).collect();
+    let answer = api::fuzzing::answer(stub(), method, target, &headers, body.to_vec());
+    if let Some((status, body)) = runtime().block_on(answer) {
+        let text = String::from_utf8_lossy(&body);
+        assert!(status < 500 || status == 501 || status == 503, "{method} {target}: {status} {text}");
+    }
+}
+
+fn stub() -> Arc<dyn Backend> {
+    static STUB: OnceLock<Arc<Stub>> = OnceLock::new();
+    STUB.get_or_init(|| Arc::new(Stub::new())).clone()
+}
+
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let make = || tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build();
+    RUNTIME.get_or_init(|| make().expect("a runtime of one thread"))
+}
