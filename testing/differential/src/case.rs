@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use transition::epoch::EpochStep;
 use types::{BeaconState, ForkName, Root};
 
 /// What is done to the state.
@@ -48,26 +49,15 @@ pub const OPERATIONS: [(&str, &str, ForkName, ForkName); 13] = [
     ("consolidation_request", "ConsolidationRequest", ForkName::Electra, ForkName::Fulu),
 ];
 
-/// The steps of the epoch that can be asked for alone, with the first and last forks that have them.
-pub const STEPS: [(&str, ForkName, ForkName); 17] = [
-    ("justification_and_finalization", ForkName::Phase0, ForkName::Fulu),
-    ("inactivity_updates", ForkName::Altair, ForkName::Fulu),
-    ("rewards_and_penalties", ForkName::Phase0, ForkName::Fulu),
-    ("registry_updates", ForkName::Phase0, ForkName::Fulu),
-    ("slashings", ForkName::Phase0, ForkName::Fulu),
-    ("eth1_data_reset", ForkName::Phase0, ForkName::Fulu),
-    ("pending_deposits", ForkName::Electra, ForkName::Fulu),
-    ("pending_consolidations", ForkName::Electra, ForkName::Fulu),
-    ("effective_balance_updates", ForkName::Phase0, ForkName::Fulu),
-    ("slashings_reset", ForkName::Phase0, ForkName::Fulu),
-    ("randao_mixes_reset", ForkName::Phase0, ForkName::Fulu),
-    ("historical_roots_update", ForkName::Phase0, ForkName::Bellatrix),
-    ("historical_summaries_update", ForkName::Capella, ForkName::Fulu),
-    ("participation_record_updates", ForkName::Phase0, ForkName::Phase0),
-    ("participation_flag_updates", ForkName::Altair, ForkName::Fulu),
-    ("sync_committee_updates", ForkName::Altair, ForkName::Fulu),
-    ("proposer_lookahead", ForkName::Fulu, ForkName::Fulu),
-];
+/// The step of an epoch that the vectors call so.
+pub fn step_of(handler: &str) -> Option<EpochStep> {
+    EpochStep::ALL.iter().copied().find(|step| vector_name_of(*step) == handler)
+}
+
+/// What the vectors call a step of the epoch.
+pub fn vector_name_of(step: EpochStep) -> &'static str {
+    step.name().trim_start_matches("process_")
+}
 
 /// The container that an operation's bytes encode.
 pub fn container_of(operation: &str) -> Option<&'static str> {

@@ -7,9 +7,10 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use ssz::Schema;
 use synthetic::{Chain, Participation};
+use transition::epoch::EpochStep;
 use types::{BeaconState, ForkName, SignedBeaconBlock, SszExt};
 
-use crate::case::{Action, OPERATIONS, STEPS};
+use crate::case::{Action, OPERATIONS, vector_name_of};
 use crate::mutation::{self, Mutation, Part};
 use crate::numbers::Numbers;
 use crate::operations::Operations;
@@ -147,9 +148,9 @@ fn part_of_block(name: &str, block: &SignedBeaconBlock, state: &BeaconState) -> 
 
 fn step(kitchen: &mut Kitchen, recipe: &mut Recipe, rng: &mut ChaCha8Rng) -> anyhow::Result<()> {
     let fork: ForkName = recipe.fork.parse()?;
-    let known: Vec<_> = STEPS.iter().filter(|(_, first, last)| (*first..=*last).contains(&fork)).collect();
-    let (name, ..) = **known.choose(rng).context("every fork has steps")?;
-    recipe.action = Action::Epoch(name.to_owned());
+    let known: Vec<EpochStep> = EpochStep::of(fork).collect();
+    let step = known.choose(rng).context("every fork has steps")?;
+    recipe.action = Action::Epoch(vector_name_of(*step).to_owned());
     recipe.empty_slots = slots_to_end_of_epoch(kitchen.chain(recipe)?.state());
     let state = kitchen.base_state(recipe)?;
     change_state(recipe, &state, rng)
@@ -169,8 +170,33 @@ fn change_state(recipe: &mut Recipe, state: &BeaconState, rng: &mut ChaCha8Rng) 
             recipe.mutations.push(mutation);
         }
     }
+    if rng.random_bool(0.4) {
+        for mutation in balances(state, rng) {
+            mutation.apply(&mut tree);
+            recipe.mutations.push(mutation);
+        }
+    }
     change(recipe, Part::State, tree, &Numbers::of(state), rng);
     Ok(())
+}
+
+/// Effective balances, and balances around what they would have to be to move them.
+fn balances(state: &BeaconState, rng: &mut ChaCha8Rng) -> Vec<Mutation> {
+    let preset = &state.spec().preset;
+    let increment = preset.effective_balance_increment;
+    let quarter = increment / preset.hysteresis_quotient;
+    let mut mutations = Vec::new();
+    for _ in 0..rng.random_range(1..7) {
+        let index = rng.random_range(0..state.validators.len());
+        let effective = preset.max_effective_balance - rng.random_range(0..4) * increment;
+        let balance = effective + rng.random_range(0..10) * quarter + rng.random_range(0..3);
+        let path = format!("validators[{index}].effective_balance");
+        mutations.push(Mutation::set(Part::State, path, effective.to_le_bytes()));
+        // Two quarters and one Gwei below to seven quarters and one Gwei above.
+        let balance = (balance - 2 * quarter - 1).to_le_bytes();
+        mutations.push(Mutation::set(Part::State, format!("balances[{index}]"), balance));
+    }
+    mutations
 }
 
 /// Deposits, withdrawals and consolidations that wait.

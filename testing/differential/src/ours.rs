@@ -6,16 +6,18 @@ use anyhow::{anyhow, bail};
 use ssz::Ssz;
 use transition::block as process;
 use transition::block::PayloadStatus;
-use transition::epoch::{self, EpochSummary};
+use transition::epoch::EpochSteps;
+#[cfg(not(feature = "planted_fault"))]
+use transition::epoch::{EpochError, EpochStep};
+#[cfg(not(feature = "planted_fault"))]
+use transition::process_slots;
 use transition::{Signatures, verify_block_signature};
 use types::{BeaconState, SignedBeaconBlock, SszExt};
 
-use crate::case::{Action, Case, Outcome};
+use crate::case::{Action, Case, Outcome, step_of};
 #[cfg(feature = "planted_fault")]
-use crate::planted::{process_effective_balance_updates, process_slots};
+use crate::planted::{process_slots, take_step};
 use crate::schedule::spec_of;
-#[cfg(not(feature = "planted_fault"))]
-use transition::{epoch::process_effective_balance_updates, process_slots};
 
 /// Runs a case; a panic is an outcome.
 pub fn run(case: &Case) -> Outcome {
@@ -107,31 +109,12 @@ fn operation(
 }
 
 fn step(state: &mut BeaconState, name: &str) -> anyhow::Result<()> {
-    macro_rules! with_summary {
-        ($function:path) => {{
-            let summary = EpochSummary::new(state)?;
-            $function(state, &summary)?
-        }};
-    }
-    match name {
-        "justification_and_finalization" => with_summary!(epoch::process_justification_and_finalization),
-        "inactivity_updates" => with_summary!(epoch::process_inactivity_updates),
-        "rewards_and_penalties" => with_summary!(epoch::process_rewards_and_penalties),
-        "registry_updates" => with_summary!(epoch::process_registry_updates),
-        "slashings" => with_summary!(epoch::process_slashings),
-        "effective_balance_updates" => with_summary!(process_effective_balance_updates),
-        "historical_roots_update" => epoch::process_historical_roots_update(state)?,
-        "historical_summaries_update" => epoch::process_historical_summaries_update(state)?,
-        "pending_deposits" => epoch::process_pending_deposits(state)?,
-        "pending_consolidations" => epoch::process_pending_consolidations(state)?,
-        "proposer_lookahead" => epoch::process_proposer_lookahead(state)?,
-        "sync_committee_updates" => epoch::process_sync_committee_updates(state)?,
-        "eth1_data_reset" => epoch::process_eth1_data_reset(state),
-        "slashings_reset" => epoch::process_slashings_reset(state),
-        "randao_mixes_reset" => epoch::process_randao_mixes_reset(state),
-        "participation_record_updates" => epoch::process_participation_record_updates(state),
-        "participation_flag_updates" => epoch::process_participation_flag_updates(state),
-        other => bail!("no epoch step {other}"),
-    }
-    Ok(())
+    let step = step_of(name).ok_or_else(|| anyhow!("no epoch step {name}"))?;
+    Ok(take_step(&mut EpochSteps::begin(state)?, state, step)?)
+}
+
+/// As production takes it.
+#[cfg(not(feature = "planted_fault"))]
+fn take_step(steps: &mut EpochSteps, state: &mut BeaconState, step: EpochStep) -> Result<(), EpochError> {
+    steps.take(state, step)
 }

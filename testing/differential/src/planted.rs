@@ -2,18 +2,16 @@
 //! a quarter of an increment too early, and the parts of the transition that lead to it.
 
 use transition::TransitionError;
-use transition::epoch::{self as steps, EpochError, EpochSummary};
+use transition::epoch::{EpochError, EpochStep, EpochSteps};
 use transition::predicates::get_max_effective_balance;
 use transition::process_slot;
-use types::{BeaconState, ForkName, Gwei, Slot};
+use types::{BeaconState, Gwei, Slot};
 
 /// [`process_effective_balance_updates`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#effective-balances-updates),
 /// but with a fault: the threshold upward is a quarter of an increment too low.
-pub fn process_effective_balance_updates(
-    state: &mut BeaconState,
-    _summary: &EpochSummary,
-) -> Result<(), EpochError> {
-    let preset = &state.spec().preset;
+fn process_effective_balance_updates(state: &mut BeaconState) -> Result<(), EpochError> {
+    let (spec, fork) = (state.spec(), state.fork_name());
+    let preset = &spec.preset;
     let increment = preset.effective_balance_increment;
     let part = increment / preset.hysteresis_quotient;
     let downward = part * preset.hysteresis_downward_multiplier;
@@ -22,11 +20,10 @@ pub fn process_effective_balance_updates(
     for index in 0..state.validators.len() {
         let (balance, effective) = (state.balances[index].0, state.validators[index].effective_balance.0);
         if balance.saturating_add(downward) < effective || effective.saturating_add(upward) < balance {
-            let most = get_max_effective_balance(state, &state.validators[index]).0;
+            let most = get_max_effective_balance(spec, fork, &state.validators[index]).0;
             state.validators[index].effective_balance = Gwei((balance - balance % increment).min(most));
         }
     }
-    state.context.caches.forget();
     Ok(())
 }
 
@@ -54,36 +51,17 @@ pub fn process_slots(state: &mut BeaconState, slot: Slot) -> Result<(), Transiti
 /// [`process_epoch`](https://github.com/ethereum/consensus-specs/blob/master/specs/phase0/beacon-chain.md#epoch-processing)
 /// with the fault in one of its steps.
 fn process_epoch(state: &mut BeaconState) -> Result<(), EpochError> {
-    let fork = state.fork_name();
-    let summary = EpochSummary::new(state)?;
-    steps::process_justification_and_finalization(state, &summary)?;
-    if fork >= ForkName::Altair {
-        steps::process_inactivity_updates(state, &summary)?;
+    let mut steps = EpochSteps::begin(state)?;
+    EpochStep::of(state.fork_name()).try_for_each(|step| take_step(&mut steps, state, step))
+}
+
+/// Takes a step, or what stands in for it.
+pub fn take_step(steps: &mut EpochSteps, state: &mut BeaconState, step: EpochStep) -> Result<(), EpochError> {
+    match step {
+        EpochStep::EffectiveBalanceUpdates => process_effective_balance_updates(state)?,
+        step => steps.take(state, step)?,
     }
-    steps::process_rewards_and_penalties(state, &summary)?;
-    steps::process_registry_updates(state, &summary)?;
-    steps::process_slashings(state, &summary)?;
-    steps::process_eth1_data_reset(state);
-    if fork >= ForkName::Electra {
-        steps::process_pending_deposits(state)?;
-        steps::process_pending_consolidations(state)?;
-    }
-    process_effective_balance_updates(state, &summary)?;
-    steps::process_slashings_reset(state);
-    steps::process_randao_mixes_reset(state);
-    if fork >= ForkName::Capella {
-        steps::process_historical_summaries_update(state)?;
-    } else {
-        steps::process_historical_roots_update(state)?;
-    }
-    if fork >= ForkName::Altair {
-        steps::process_participation_flag_updates(state);
-        steps::process_sync_committee_updates(state)?;
-    } else {
-        steps::process_participation_record_updates(state);
-    }
-    if fork >= ForkName::Fulu {
-        steps::process_proposer_lookahead(state)?;
-    }
+    // What the steps leave for the next epoch knows nothing of what stood in.
+    state.context.caches.forget();
     Ok(())
 }

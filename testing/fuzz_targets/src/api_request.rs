@@ -33,6 +33,6 @@ fn stub() -> Arc<dyn Backend> {
 
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let make = || tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build();
+    let make = || tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_time().build();
     RUNTIME.get_or_init(|| make().expect("a runtime of one thread"))
 }
