@@ -130,7 +130,7 @@ fn is_allowed(mutation: &Mutation) -> bool {
     });
     let names = names.collect::<Vec<_>>().join(".");
     let is_below = |fixed: &&str| names == **fixed || names.starts_with(&format!("{fixed}."));
-    if FIXED.iter().any(|fixed| is_below(fixed)) {
+    if FIXED.iter().any(is_below) {
         return false;
     }
     let is_length = !matches!(mutation.change, Change::Set(_)) || names.ends_with("aggregation_bits");
