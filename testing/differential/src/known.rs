@@ -3,7 +3,7 @@
 //! What a foreign implementation does wrong in a way that would make every run stumble is worked around in its child
 //! program instead, with a comment there that says why.
 
-use inspect::{Leaf, Value};
+use inspect::{Leaf, Step, Value};
 use types::{ForkName, Spec};
 
 use crate::case::{Action, Case, Outcome, container_of};
@@ -13,7 +13,7 @@ use crate::schedule::spec_of;
 /// Above this a double does not hold every whole number.
 const DOUBLE_MAX: u128 = 1 << 53;
 
-/// Lodestar's numbers, but for the far-future epoch, which it holds as infinity.
+/// Lodestar's numbers.
 const DOUBLES: &str = "lodestar holds 64-bit numbers as doubles: a number above 2^53 is another one or none";
 /// Signatures that Lodestar has no switch for.
 const SIGNATURES: &str =
@@ -65,13 +65,46 @@ fn has_large_number(case: &Case) -> bool {
 }
 
 fn is_large(spec: &'static Spec, fork: ForkName, container: &str, bytes: &[u8]) -> bool {
-    fn any(value: Value<'_>) -> bool {
-        match value.leaf() {
-            Some(Leaf::Number(number)) => number > DOUBLE_MAX && number != u128::from(u64::MAX),
-            Some(_) => false,
-            None => value.parts().any(|(_, part)| any(part)),
-        }
-    }
     let Some(schema) = inspect::schema_by_name(container, spec.ctx(fork)) else { return false };
-    Value::read(&schema, bytes).is_ok_and(any)
+    Value::read(&schema, bytes).is_ok_and(|value| has_large(value, ""))
+}
+
+/// True where the part, of the field so named, has a number that a double cannot hold. The greatest of all is infinity to
+/// Lodestar where it means the far future, or that nothing was set yet.
+fn has_large(value: Value<'_>, field: &str) -> bool {
+    match value.leaf() {
+        Some(Leaf::Number(number)) if number == u128::from(u64::MAX) => {
+            !field.ends_with("epoch") && field != "deposit_requests_start_index"
+        }
+        Some(Leaf::Number(number)) => number > DOUBLE_MAX,
+        Some(_) => false,
+        None => value.parts().any(|(step, part)| match &step {
+            Step::Field(name) => has_large(part, name),
+            _ => has_large(part, field),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::{BeaconState, Slot, Validator};
+
+    use super::*;
+
+    #[test]
+    fn the_far_future_is_no_large_number_but_its_neighbours_are() {
+        let spec = spec_of("minimal", ForkName::Electra).unwrap();
+        let large = |change: &dyn Fn(&mut BeaconState)| {
+            let mut state = BeaconState::empty(spec, ForkName::Electra);
+            change(&mut state);
+            is_large(spec, ForkName::Electra, "BeaconState", &state.encoded())
+        };
+        let validator = |exit: u64| Validator { exit_epoch: exit.into(), ..Validator::default() };
+        assert!(!large(&|state| state.deposit_requests_start_index = u64::MAX));
+        assert!(!large(&|state| state.validators = vec![validator(u64::MAX)].into()));
+        assert!(large(&|state| state.validators = vec![validator(u64::MAX - 1)].into()));
+        assert!(large(&|state| state.next_withdrawal_index = u64::MAX));
+        assert!(large(&|state| state.slot = Slot((1 << 53) + 1)));
+        assert!(!large(&|state| state.slot = Slot(1 << 53)));
+    }
 }
