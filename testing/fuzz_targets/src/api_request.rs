@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use api::Backend;
+use api::fuzzing::Routes;
 use tokio::runtime::Runtime;
 
 use crate::stub::Stub;
@@ -19,16 +19,16 @@ pub fn api_request(data: &[u8]) {
     let mut lines = head.lines();
     let Some((method, target)) = lines.next().and_then(|line| line.split_once(' ')) else { return };
     let headers: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(": ")).take(16).collect();
-    let answer = api::fuzzing::answer(stub(), method, target, &headers, body.to_vec());
+    let answer = routes().answer(method, target, &headers, body.to_vec());
     if let Some((status, body)) = runtime().block_on(answer) {
         let text = String::from_utf8_lossy(&body);
         assert!(status < 500 || status == 501 || status == 503, "{method} {target}: {status} {text}");
     }
 }
 
-fn stub() -> Arc<dyn Backend> {
-    static STUB: OnceLock<Arc<Stub>> = OnceLock::new();
-    STUB.get_or_init(|| Arc::new(Stub::new())).clone()
+fn routes() -> &'static Routes {
+    static ROUTES: OnceLock<Routes> = OnceLock::new();
+    ROUTES.get_or_init(|| Routes::new(Arc::new(Stub::new())))
 }
 
 fn runtime() -> &'static Runtime {
