@@ -9,12 +9,14 @@
 mod api_request;
 mod enr_record;
 mod gossip_message;
+mod gossip_seeds;
 mod keystore;
 mod network;
 mod reqresp_frames;
 mod seeds;
 mod ssz_container;
 mod stub;
+mod surroundings;
 
 pub use api_request::api_request;
 pub use enr_record::enr_record;

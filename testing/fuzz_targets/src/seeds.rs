@@ -2,13 +2,10 @@
 
 use ssz::SszExt;
 use synthetic::Chain;
-use types::{
-    AttesterSlashing, BeaconBlock, BeaconState, DataColumnSidecar, ForkName, IndexedAttestation,
-    ProposerSlashing, SignedAggregateAndProof, SignedBeaconBlock, SignedVoluntaryExit, SingleAttestation,
-    Spec, SyncCommitteeMessage, with_container,
-};
+use types::{BeaconBlock, BeaconState, ForkName, SignedBeaconBlock, Spec, with_container};
 
 use crate::gossip_message::{SLOT, genesis, keys};
+use crate::gossip_seeds::gossip_seeds;
 use crate::network::spec_of;
 use crate::ssz_container::CONTAINERS;
 use crate::stub;
@@ -75,7 +72,7 @@ const RECORD: &str = "enr:-IS4QHCYrYZbAKWCBRlAy5zzaDZXJBGkcnh4MHcBFZntXNFrdvJjX0
 pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let mut found = match target {
         "ssz_container" => containers(),
-        "gossip_message" => gossip(),
+        "gossip_message" => gossip_seeds(),
         "reqresp_frames" => frames(),
         "enr_record" => records(),
         "api_request" => requests(),
@@ -118,53 +115,9 @@ fn containers() -> Vec<(String, Vec<u8>)> {
 }
 
 /// The first block of a network.
-fn next_block(fork: ForkName) -> SignedBeaconBlock {
+pub fn next_block(fork: ForkName) -> SignedBeaconBlock {
     let mut chain = Chain::new((**genesis(fork)).clone(), keys().clone());
     chain.block_at(SLOT.into()).expect("a synthetic chain makes blocks")
-}
-
-fn gossip() -> Vec<(String, Vec<u8>)> {
-    let mut found = Vec::new();
-    for fork in ForkName::ALL {
-        let (spec, ctx) = (spec_of(fork), spec_of(fork).ctx(fork));
-        let block = next_block(fork);
-        let attestation = block.message.body.attestations.first().cloned().unwrap_or_default();
-        let mut add = |topic: u8, name: &str, bytes: Vec<u8>| {
-            found.push((format!("{name}-{fork}"), [&[fork as u8, topic, 0], bytes.as_slice()].concat()));
-        };
-        let mut aggregate = SignedAggregateAndProof::new_default(ctx);
-        aggregate.message.aggregate = attestation.clone();
-        add(0, "block", block.to_ssz(ctx));
-        add(1, "aggregate", aggregate.to_ssz(ctx));
-        let single = SingleAttestation { data: attestation.data.clone(), ..SingleAttestation::default() };
-        let vote = if fork >= ForkName::Electra { single.to_ssz(ctx) } else { attestation.to_ssz(ctx) };
-        add(2, "attestation", vote);
-        add(3, "exit", SignedVoluntaryExit::new_default(ctx).to_ssz(ctx));
-        add(4, "proposer-slashing", ProposerSlashing::new_default(ctx).to_ssz(ctx));
-        let mut slashing = AttesterSlashing::new_default(ctx);
-        let indexed = IndexedAttestation {
-            attesting_indices: vec![1.into(), 2.into()],
-            data: attestation.data.clone(),
-            ..IndexedAttestation::default()
-        };
-        slashing.attestation_1 = indexed.clone();
-        slashing.attestation_2 = indexed;
-        slashing.attestation_2.data.beacon_block_root.0[0] ^= 1;
-        add(5, "attester-slashing", slashing.to_ssz(ctx));
-        for (topic, name) in [(6, "SignedContributionAndProof"), (8, "SignedBLSToExecutionChange")] {
-            add(topic, name, all_zero(name, spec, fork));
-        }
-        let message = SyncCommitteeMessage {
-            slot: SLOT.into(),
-            beacon_block_root: block.message.parent_root,
-            ..SyncCommitteeMessage::default()
-        };
-        add(7, "sync", message.to_ssz(ctx));
-        if fork >= ForkName::Fulu {
-            add(10, "column", DataColumnSidecar::new_default(ctx).to_ssz(ctx));
-        }
-    }
-    found
 }
 
 fn frames() -> Vec<(String, Vec<u8>)> {
