@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod api_request;
+mod api_seeds;
 mod enr_record;
 mod gossip_message;
 mod gossip_seeds;

@@ -2,65 +2,13 @@
 
 use ssz::SszExt;
 use synthetic::Chain;
-use types::{BeaconBlock, BeaconState, ForkName, SignedBeaconBlock, Spec, with_container};
+use types::{BeaconState, ForkName, SignedBeaconBlock, Spec, with_container};
 
+use crate::api_seeds::api_seeds;
 use crate::gossip_message::{SLOT, genesis, keys};
 use crate::gossip_seeds::gossip_seeds;
 use crate::network::spec_of;
 use crate::ssz_container::CONTAINERS;
-use crate::stub;
-
-/// The requests of validator clients and users, with their bodies.
-const REQUESTS: [(&str, &str); 24] = [
-    (
-        "GET /eth/v1/beacon/headers?slot=3&parent_root=0x0101010101010101010101010101010101010101010101010101010101010101",
-        "",
-    ),
-    ("GET /eth/v1/beacon/headers/head", ""),
-    ("GET /eth/v2/beacon/blocks/finalized\nAccept: application/octet-stream", ""),
-    ("GET /eth/v1/beacon/states/head/validators?id=1,2&id=0x00&status=active_ongoing,exited", ""),
-    ("GET /eth/v1/beacon/states/0/committees?epoch=1&index=0&slot=9", ""),
-    ("GET /eth/v1/beacon/states/justified/validator_balances?id=5", ""),
-    ("GET /eth/v1/beacon/states/genesis/sync_committees?epoch=4", ""),
-    ("GET /eth/v1/beacon/states/head/randao?epoch=1", ""),
-    (
-        "GET /eth/v2/debug/beacon/states/head\nAccept: application/json;q=0.5, application/octet-stream;q=1",
-        "",
-    ),
-    ("GET /eth/v1/beacon/blob_sidecars/head?indices=0,1&indices=5", ""),
-    ("GET /eth/v1/beacon/blobs/head?versioned_hashes=0x01", ""),
-    ("GET /eth/v1/node/peers?state=connected,disconnected&direction=inbound", ""),
-    ("GET /eth/v1/node/health?syncing_status=206", ""),
-    ("GET /eth/v1/events?topics=head,block&topics=finalized_checkpoint", ""),
-    ("GET /eth/v1/validator/attestation_data?slot=43&committee_index=0", ""),
-    (
-        "GET /eth/v2/validator/aggregate_attestation?slot=43&committee_index=0&attestation_data_root=0x0101010101010101010101010101010101010101010101010101010101010101",
-        "",
-    ),
-    (
-        "GET /eth/v3/validator/blocks/43?randao_reveal=0xc00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000&graffiti=0x00&skip_randao_verification",
-        "",
-    ),
-    (
-        "POST /eth/v1/beacon/states/head/validators\nContent-Type: application/json",
-        r#"{"ids":["1","0x00"],"statuses":["active"]}"#,
-    ),
-    ("POST /eth/v1/validator/duties/attester/5\nContent-Type: application/json", r#"["1","2"]"#),
-    ("POST /eth/v1/validator/liveness/5\nContent-Type: application/json", r#"["7"]"#),
-    (
-        "POST /eth/v1/validator/prepare_beacon_proposer\nContent-Type: application/json",
-        r#"[{"validator_index":"1","fee_recipient":"0x0101010101010101010101010101010101010101"}]"#,
-    ),
-    (
-        "POST /eth/v1/validator/beacon_committee_subscriptions\nContent-Type: application/json",
-        r#"[{"validator_index":"1","committee_index":"1","committees_at_slot":"2","slot":"43","is_aggregator":true}]"#,
-    ),
-    (
-        "POST /eth/v1/validator/sync_committee_subscriptions\nContent-Type: application/json",
-        r#"[{"validator_index":"1","sync_committee_indices":["1"],"until_epoch":"9"}]"#,
-    ),
-    ("GET /forkview/nodes.json", ""),
-];
 
 /// A keystore and a signing history.
 const KEYSTORE: &str = r#"{"crypto":{"kdf":{"function":"scrypt","params":{"dklen":32,"n":262144,"p":1,"r":8,"salt":"d4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3"},"message":""},"checksum":{"function":"sha256","params":{},"message":"d2217fe5f3e9a1e34581ef8a78f7c9928e436d36dacc5e846690a5581e8ea484"},"cipher":{"function":"aes-128-ctr","params":{"iv":"264daa3f303d7259501c93d997d84fe6"},"message":"06ae90d55fe0a6e9c5c3bc5b170827b2e5cce3929ed3f116c2811e6366dfe20f"}},"description":"a test","pubkey":"9612d7a727c9d0a22e185a1c768478dfe919cada9266988cb32359c11f2b7b27f4ae4040902382ae2910c15e2b420d07","path":"m/12381/60/3141592653/589793238","uuid":"1d85ae20-35c5-4611-98e8-aa14a633906f","version":4}"#;
@@ -75,7 +23,7 @@ pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         "gossip_message" => gossip_seeds(),
         "reqresp_frames" => frames(),
         "enr_record" => records(),
-        "api_request" => requests(),
+        "api_request" => api_seeds(),
         "keystore" => texts(),
         _ => Vec::new(),
     };
@@ -171,59 +119,6 @@ fn rlp(record: &network::Enr) -> Vec<u8> {
     let mut bytes = Vec::new();
     alloy_rlp::Encodable::encode(record, &mut bytes);
     bytes
-}
-
-fn requests() -> Vec<(String, Vec<u8>)> {
-    let mut found = Vec::new();
-    for (place, (head, body)) in REQUESTS.iter().enumerate() {
-        found.push((format!("{place}"), format!("{head}\n\n{body}").into_bytes()));
-    }
-    let spec = stub::spec();
-    for fork in ForkName::ALL {
-        let ctx = spec.ctx(fork);
-        let mut contents = types::SignedBlockContents::new_default(ctx);
-        let BeaconBlock { slot, .. } = &mut contents.signed_block.message;
-        *slot = (fork as u64 * 8 + 1).into();
-        let has_contents = types::BlockContents::are_used_in(fork);
-        let (json, ssz) = match has_contents {
-            true => (contents.to_json(ctx).to_string(), contents.to_ssz(ctx)),
-            false => (contents.signed_block.to_json(ctx).to_string(), contents.signed_block.to_ssz(ctx)),
-        };
-        let head = format!(
-            "POST /eth/v2/beacon/blocks?broadcast_validation=gossip\nEth-Consensus-Version: {fork}\n"
-        );
-        let json = format!("{head}Content-Type: application/json\n\n{json}").into_bytes();
-        found.push((format!("block-json-{fork}"), json));
-        let head = format!("{head}Content-Type: application/octet-stream\n\n");
-        found.push((format!("block-ssz-{fork}"), [head.as_bytes(), &ssz].concat()));
-    }
-    found.extend(pools());
-    found
-}
-
-/// What is published besides blocks, in JSON.
-fn pools() -> Vec<(String, Vec<u8>)> {
-    let ctx = stub::spec().ctx(ForkName::Electra);
-    let lists = [
-        ("/eth/v2/beacon/pool/attestations", "SingleAttestation"),
-        ("/eth/v2/validator/aggregate_and_proofs", "SignedAggregateAndProof"),
-        ("/eth/v1/beacon/pool/sync_committees", "SyncCommitteeMessage"),
-        ("/eth/v1/validator/contribution_and_proofs", "SignedContributionAndProof"),
-        ("/eth/v1/beacon/pool/bls_to_execution_changes", "SignedBLSToExecutionChange"),
-        ("/eth/v1/beacon/pool/voluntary_exits", "SignedVoluntaryExit"),
-        ("/eth/v1/beacon/pool/proposer_slashings", "ProposerSlashing"),
-        ("/eth/v2/beacon/pool/attester_slashings", "AttesterSlashing"),
-    ];
-    let mut found = Vec::new();
-    for (path, name) in lists {
-        let json = with_container!(name, T => T::new_default(ctx).to_json(ctx), else { continue });
-        let is_list = !path.ends_with("slashings") && !path.ends_with("exits");
-        let body = if is_list { format!("[{json}]") } else { json.to_string() };
-        let text =
-            format!("POST {path}\nEth-Consensus-Version: electra\nContent-Type: application/json\n\n{body}");
-        found.push((name.to_owned(), text.into_bytes()));
-    }
-    found
 }
 
 fn texts() -> Vec<(String, Vec<u8>)> {
