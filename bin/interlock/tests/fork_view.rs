@@ -2,86 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead, BufReader};
+mod live;
+
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
 
 use browser::{Browser, Page, Scheme};
 
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A devnet. Its processes end with it.
-struct Devnet {
-    child: Child,
-    lines: Receiver<String>,
-    said: String,
-    _dir: tempfile::TempDir,
-}
-
-impl Devnet {
-    fn start(options: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_interlock"))
-            .arg("devnet")
-            .args(options.split_whitespace())
-            .arg("--dir")
-            .arg(dir.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (sender, lines) = channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
-        });
-        Self { child, lines, said: String::new(), _dir: dir }
-    }
-
-    /// The next line that contains a text.
-    fn line(&mut self, text: &str) -> String {
-        let end = Instant::now() + 2 * PATIENCE;
-        loop {
-            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    self.said += &format!("{line}\n");
-                    if line.contains(text) {
-                        return line;
-                    }
-                }
-                Err(_) => panic!("the devnet never said {text:?}:\n{}", self.said),
-            }
-        }
-    }
-
-    fn fork_view(&mut self) -> String {
-        self.line("fork view").split_whitespace().last().unwrap().to_owned()
-    }
-
-    fn end(&mut self) -> (ExitStatus, &str) {
-        while let Ok(line) = self.lines.recv_timeout(5 * PATIENCE) {
-            self.said += &format!("{line}\n");
-        }
-        (self.child.wait().unwrap(), &self.said)
-    }
-}
-
-impl Drop for Devnet {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(Some(_))) {
-            return;
-        }
-        // SIGTERM lets it stop its processes, which it does by itself also where it is killed.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let end = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < end && matches!(self.child.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use live::{Devnet, PATIENCE};
 
 #[test]
 fn the_heads_of_a_live_devnet_are_shown_and_follow_it() {

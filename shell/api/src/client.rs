@@ -3,6 +3,7 @@
 mod data;
 mod forms;
 mod sync_committee;
+mod trouble;
 mod validator;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use types::{BeaconState, Checkpoint, ForkName, Root, SignedBeaconBlock, Slot, Sp
 
 use crate::{BlockId, Failure, Genesis, PeerInfo, StateId, Syncing};
 use forms::Legacy;
+pub use trouble::{refusal, trouble};
 
 /// Requests other than states and events are small; a node that takes longer has missed the slot anyway.
 const TIMEOUT: Duration = Duration::from_secs(12);
@@ -116,14 +118,7 @@ impl Client {
     }
 
     fn unreachable(url: &str, error: &reqwest::Error) -> ClientError {
-        let reason = if error.is_timeout() {
-            "no answer in time".to_owned()
-        } else if error.is_connect() {
-            "cannot connect".to_owned()
-        } else {
-            error.to_string()
-        };
-        ClientError::Unreachable { url: url.to_owned(), reason }
+        ClientError::Unreachable { url: url.to_owned(), reason: trouble(error) }
     }
 
     async fn checked(url: &str, response: reqwest::Result<reqwest::Response>) -> Result<reqwest::Response> {
@@ -134,9 +129,8 @@ impl Client {
         let code = response.status().as_u16();
         let text = response.text().await.unwrap_or_default();
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
-        let message = body.get("message").and_then(Value::as_str).unwrap_or(&text).trim().to_owned();
-        let message = message.chars().take(MESSAGE_CHARS_MAX).collect();
-        Err(ClientError::Refused { url: url.to_owned(), code, message, failures: failures(&body) })
+        let (message, failures) = (refusal(&text), failures(&body));
+        Err(ClientError::Refused { url: url.to_owned(), code, message, failures })
     }
 
     /// The whole JSON of a GET.

@@ -18,7 +18,7 @@ mod lists;
 mod server;
 
 pub use backend::{Answer, Backend, Found, FoundBlock, FoundData, Reply};
-pub use client::{Client, ClientError, EventStream};
+pub use client::{Client, ClientError, EventStream, refusal, trouble};
 pub use error::{ApiError, Failure};
 pub use event::{Event, Topic};
 pub use ids::{BlockId, StateId, ValidatorId};

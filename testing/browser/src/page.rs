@@ -103,6 +103,13 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// Gives the window another size, in pixels.
+    pub fn resize(&mut self, width: u32, height: u32) -> anyhow::Result<()> {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", size)?;
+        Ok(())
+    }
+
     /// Writes a picture of the window as PNG.
     pub fn screenshot(&mut self, file: &Path) -> anyhow::Result<()> {
         let picture = self.call("Page.captureScreenshot", json!({ "format": "png" }))?;

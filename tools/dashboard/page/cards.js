@@ -6,8 +6,16 @@ const COLOURS = ['var(--c0)', 'var(--c1)', 'var(--c2)', 'var(--c3)', 'var(--c4)'
 const CLIENTS = ['interlock', 'lighthouse', 'lodestar', 'nimbus', 'prysm', 'teku', 'grandine', 'caplin'];
 const STAGES = ['checks', 'waited', 'signatures', 'transition', 'head'];
 
-const section = (title, ...children) => el('section', {}, el('h3', {}, title), ...children);
-const figure = (value, label, kind = '', title) => el('div', { title }, el('b', { class: kind }, value), el('small', {}, label));
+// A part of a card; of a title in two parts the second says how things stand.
+const section = (title, ...children) => {
+  const [name, detail] = [title].flat();
+  return el('section', {}, el('h3', {}, name, detail ? el('small', {}, detail) : null), ...children);
+};
+const figure = (value, label, kind = '', title, name = label) => el('div', { title, 'data-figure': name }, el('b', { class: kind }, value), el('small', {}, label));
+const time = ms => new Date(ms).toLocaleTimeString('en-GB');
+
+// The last figures of who does not answer are of the time when it did.
+const moment = source => source.why ? source.answered : Date.now();
 
 // The last epoch whose votes cannot grow any more, where there is one.
 export function settled(epochs, head) {
@@ -16,7 +24,8 @@ export function settled(epochs, head) {
 
 export function health(source) {
   const status = source.status, chain = status?.chain;
-  if (source.why) return ['down', 'bad'];
+  if (!source.asked) return ['asked', 'dim'];
+  if (source.why) return [source.reached ? 'answers wrongly' : 'unreachable', 'bad'];
   if (status.kind === 'validator') return !status.reachable ? ['node unreachable', 'bad'] : !status.ready ? ['node not ready', 'soso'] : ['working', 'good'];
   if (status.sync.state === 'syncing') return [`${status.sync.distance} slots behind`, 'soso'];
   if (chain.optimistic) return ['optimistic', 'opt'];
@@ -24,29 +33,44 @@ export function health(source) {
   return late > 3 ? [`no block for ${late} slots`, 'soso'] : ['in step', 'good'];
 }
 
-export function nodeCard(source, validators, wide) {
-  const status = source.status, [word, kind] = health(source);
-  const head = el('header', {}, el('h2', {}, source.name), el('span', { class: 'version' }, status?.version ?? ''), el('span', { class: 'gap' }),
-    el('span', { class: `pill ${kind}` }, word));
-  if (!status) return [head, el('p', { class: 'why' }, `${source.url}: ${source.why}`)];
-  const parts = [head];
-  if (source.why) parts.push(el('p', { class: 'why' }, source.why));
-  if (status.kind === 'beacon') parts.push(...beacon(source, status, wide));
-  for (const client of validators) parts.push(...validator(client, wide, source));
-  return parts;
+function heading(source, detail, toggle) {
+  const [word, kind] = health(source);
+  return el('header', {}, el('h2', {}, source.name), el('span', { class: 'version' }, detail ?? ''), el('span', { class: 'gap' }),
+    el('span', { class: `pill ${kind}` }, word), toggle ?? null);
+}
+
+// What there is of a source: nothing but why, or its parts, which are marked where they are old.
+function present(source, parts) {
+  const why = source.why ? el('p', { class: 'why', role: 'status' }, source.why) : null;
+  if (!source.status) return why ? [why] : [];
+  if (!why) return parts;
+  const seconds = Math.round((Date.now() - source.answered) / 1000);
+  why.append(`. Stale: the figures of ${time(source.answered)}, ${seconds} s ago.`);
+  return [why, el('div', { class: 'stale' }, parts)];
+}
+
+export function nodeCard(source, validators, wide, toggle) {
+  const status = source.status;
+  return [
+    heading(source, status?.version, toggle),
+    ...present(source, status?.kind === 'beacon' ? beacon(source, status, wide) : []),
+    ...validators.flatMap(client => validator(client, wide, source)),
+  ];
 }
 
 function beacon(source, status, wide) {
-  const { chain, peers } = status, now = source.clock(Date.now());
+  const { chain, peers } = status, now = source.clock(moment(source));
   const epoch = Math.floor(now / chain.slots_per_epoch), distance = epoch - chain.finalized_epoch;
   const headEpoch = Math.floor(chain.head_slot / chain.slots_per_epoch);
   const all = settled(status.participation?.epochs, headEpoch), local = settled(status.local?.epochs, headEpoch);
   const late = Math.max(0, now - chain.head_slot);
+  // In the first part of a slot its block is still on the way.
   const figures = el('div', { class: 'figures' },
-    figure(chain.head_slot, late ? `head, ${late} behind` : 'head slot', '', chain.head_root ?? ''),
+    figure(chain.head_slot, late > 1 ? `${late} slots behind` : 'head slot', '', `at slot ${now} of the clock\n${chain.head_root ?? ''}`, 'head slot'),
     figure(distance, 'to finality', toneClass(-distance, -3, -5), `in epochs; finalized ${chain.finalized_epoch}, justified ${chain.justified_epoch}`),
-    figure(percent(all?.target), 'participation', all ? toneClass(all.target, .95, .667) : 'dim'),
-    figure(percent(local?.target), 'inclusion', local ? toneClass(local.target, .98, .9) : 'dim', local && `of ${local.active} validators that use this node`),
+    status.foreign ? null : figure(percent(all?.target), 'participation', all ? toneClass(all.target, .95, .667) : 'dim', all && `target of epoch ${all.epoch}`),
+    status.foreign ? null : figure(percent(local?.target), 'inclusion', local ? toneClass(local.target, .98, .9) : 'dim',
+      local ? `target of epoch ${local.epoch}, of ${local.active} validators that use this node` : 'of the validators that use this node: none yet'),
     figure(peers.total, 'peers', peers.total ? '' : 'bad'));
   const parts = [figures];
   const charts = el('div', { class: 'two' });
@@ -59,6 +83,7 @@ function beacon(source, status, wide) {
   if (status.imports) parts.push(imports(status, wide));
   if (status.queues) parts.push(queues(status.queues, wide));
   if (wide && !status.foreign) parts.push(more(status));
+  if (status.foreign) parts.push(el('p', { class: 'note' }, 'A node of another maker: more than this the Beacon API does not tell.'));
   return parts;
 }
 
@@ -75,14 +100,14 @@ const total = counts => Object.values(counts).reduce((sum, count) => sum + count
 
 function resources(source, status) {
   const box = (name, value, detail, line, colour, max) => el('div', { class: 'spark-box' },
-    el('h3', {}, name), el('div', { class: 'value' }, el('span', {}, value), el('small', {}, detail)), spark(line, colour, max));
+    el('h3', {}, name), el('div', { class: 'value' }, el('span', { 'data-figure': name }, value), el('small', {}, detail)), spark(line, colour, max));
   const cores = status.process.processors || 1, cpu = source.line('cpu'), busy = source.line('busy');
   return el('div', { class: 'sparks' },
-    box('CPU', cpu.length ? `${(100 * cpu.at(-1)).toFixed(0)} %` : '–', `of ${100 * cores}`, cpu, 'var(--c0)', .2),
+    box('CPU', cpu.length ? `${(100 * cpu.at(-1)).toFixed(0)} %` : '–', `of ${100 * cores} %`, cpu, 'var(--c0)', .2),
     box('Memory', bytes(status.process.resident_bytes), '', source.line('rss'), 'var(--c3)'),
     status.core_busy_seconds === undefined
       ? box('Threads', status.process.threads, '', [], 'var(--c4)')
-      : box('Core thread', busy.length ? `${(100 * busy.at(-1)).toFixed(1)} %` : '–', 'busy', busy, 'var(--c4)', .1),
+      : box('Core', busy.length ? `${(100 * busy.at(-1)).toFixed(1)} %` : '–', 'busy', busy, 'var(--c4)', .1),
     status.database
       ? box('Database', bytes(status.database.bytes), '', source.line('database'), 'var(--c2)')
       : box('Open files', status.process.open_fds, `of ${status.process.max_fds}`, [], 'var(--c2)'));
@@ -91,7 +116,7 @@ function resources(source, status) {
 function imports(status) {
   const times = status.imports, count = times.total?.count ?? 0;
   const parts = STAGES.map((stage, index) => ({ name: stage, value: times[stage]?.p50_ms ?? 0, text: ms(times[stage]?.p50_ms), colour: COLOURS[index] }));
-  const title = count ? `Block import: half within ${ms(times.total.p50_ms)}, 95 % within ${ms(times.total.p95_ms)}` : 'Block import: no live block yet';
+  const title = ['Block import', count ? `half within ${ms(times.total.p50_ms)}, 95 % within ${ms(times.total.p95_ms)}` : 'no live block yet'];
   return section(title, ...(count ? stack(parts) : []));
 }
 
@@ -104,15 +129,15 @@ function queueColumns(all) {
     const part = queue.depth / (queue.bound ?? 64), colour = part > .8 ? 'var(--bad)' : part > .4 ? 'var(--soso)' : 'var(--good)';
     return el('div', { title: words(queue) }, el('i', { style: `height:${Math.min(100, 100 * Math.sqrt(part))}%;background:${colour}` }));
   };
-  const title = fullest.depth ? `Queues: the fullest is ${words(fullest)}` : `Queues: nothing waits in any of ${all.length}`;
-  return section(title, el('div', { class: 'columns', role: 'img', 'aria-label': title }, all.map(column)));
+  const detail = fullest.depth ? `the fullest is ${words(fullest)}` : `nothing waits in any of ${all.length}`;
+  return section(['Queues', detail], el('div', { class: 'columns', role: 'img', 'aria-label': `Queues: ${detail}` }, all.map(column)));
 }
 
 function queues(all, wide) {
   if (!wide) return queueColumns(all);
   const one = queue => {
     const part = queue.bound ? queue.depth / queue.bound : 0, colour = part > .8 ? 'var(--bad)' : part > .4 ? 'var(--soso)' : 'var(--good)';
-    return el('div', { class: 'queue', title: queue.bound ? `${queue.depth} of ${queue.bound}` : `${queue.depth}, bounded by what was given out` },
+    return el('div', { class: 'queue', 'data-queue': queue.name, title: queue.bound ? `${queue.depth} of ${queue.bound}` : `${queue.depth}, bounded by what was given out` },
       el('span', { class: 'name' }, queue.name.replaceAll('_', ' ')),
       el('span', {}, queue.bound ? `${queue.depth} / ${queue.bound}` : queue.depth),
       el('div', { class: 'bar' }, el('i', { style: `width:${Math.min(100, 100 * part)}%;background:${colour}` })));
@@ -136,7 +161,7 @@ function more(status) {
     ]),
     rows('Since the start', ['', ''], Object.entries(counters).map(([name, count]) => [name.replaceAll('_', ' '), count])),
     rows('Validators', ['', ''], Object.entries(validators).map(([name, count]) => [name, count])),
-    rows(`Execution engine: ${engine.text}`, ['call', 'count', 'half', '95 %'], calls));
+    calls.length ? rows(['Execution engine', engine.text], ['call', 'count', 'half', '95 %'], calls) : null);
 }
 
 const sum = object => Object.values(object).reduce((all, count) => all + count, 0);
@@ -146,19 +171,21 @@ export function missedOf(client) {
 }
 
 function validator(client, wide, node) {
-  const status = client.status, [word, kind] = health(client);
-  const head = el('header', {}, el('h2', {}, client.name), el('span', { class: 'version' }, status ? `${status.active_keys} of ${status.keys} keys active` : ''),
-    el('span', { class: 'gap' }), el('span', { class: `pill ${kind}` }, word));
-  if (!status) return [head, el('p', { class: 'why' }, `${client.url}: ${client.why}`)];
+  const status = client.status, parts = status ? duties(client, status, wide || !node) : [];
+  const detail = status && `${status.active_keys} of ${status.keys} keys active`;
+  return [node ? heading(client, detail) : null, ...present(client, parts)].filter(part => part !== null);
+}
+
+function duties(client, status, wide) {
   const last = status.slots.at(-1)?.slot ?? 0, missed = missedOf(client);
   const reasons = {};
   for (const duty of status.duties) {
     for (const [reason, count] of Object.entries(duty.missed)) reasons[reason] = (reasons[reason] ?? 0) + count;
   }
   const words = Object.entries(reasons).map(([reason, count]) => `${count} ${reason.replaceAll('_', ' ')}`).join(', ');
-  const title = missed ? `Duties of the last slots: ${missed} missed since the start (${words})` : 'Duties of the last slots: none missed since the start';
-  const parts = [node ? head : null, section(title, strip(status.slots, Math.max(0, last - 63)))];
-  if (!node || wide) {
+  const detail = missed ? `${missed} missed since the start: ${words}` : 'none missed since the start';
+  const parts = [section(['Duties by slot', detail], strip(status.slots, Math.max(0, last - 63)))];
+  if (wide) {
     const lines = status.duties.filter(duty => duty.due || duty.done || sum(duty.missed))
       .map(duty => [duty.duty.replaceAll('_', ' '), duty.due, duty.done, sum(duty.missed), ms(duty.p50_ms), ms(duty.p95_ms)]);
     parts.push(rows('Since the start', ['duty', 'due', 'done', 'missed', 'half done within', '95 %'], lines));
@@ -170,10 +197,8 @@ function validator(client, wide, node) {
 }
 
 // A validator client whose node is not among those that are shown.
-export function validatorCard(client, wide) {
-  const [word, kind] = health(client);
-  const head = el('header', {}, el('h2', {}, client.name), el('span', { class: 'version' }, client.status?.version ?? ''), el('span', { class: 'gap' }), el('span', { class: `pill ${kind}` }, word));
-  return [head, ...validator(client, wide, null).filter(part => part !== null)];
+export function validatorCard(client, wide, toggle) {
+  return [heading(client, client.status?.version, toggle), ...validator(client, wide, null)];
 }
 
 // What was missed, by whoever missed it, the newest first.
@@ -182,7 +207,7 @@ export function missTable(clients) {
   if (!all.length) return null;
   all.sort((a, b) => (b.slot ?? 0) - (a.slot ?? 0));
   const names = miss => `${miss.validators.join(', ')}${miss.count > miss.validators.length ? ` and ${miss.count - miss.validators.length} more` : ''}`;
-  return el('div', {}, el('h3', {}, 'Missed duties'), el('table', {},
+  return el('div', {}, el('h3', {}, 'Missed duties', el('small', {}, 'the newest first')), el('table', {},
     el('thead', {}, el('tr', {}, ['client', 'what', 'validators', 'why'].map(name => el('th', {}, name)))),
     el('tbody', {}, all.slice(0, 40).map(miss => el('tr', {}, el('td', {}, miss.client), el('td', {}, miss.what), el('td', {}, names(miss)), el('td', {}, miss.why))))));
 }

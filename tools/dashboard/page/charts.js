@@ -16,13 +16,6 @@ function shape(tag, attributes, ...children) {
   return node;
 }
 
-function titled(node, text) {
-  const title = shape('title', {});
-  title.textContent = text;
-  node.prepend(title);
-  return node;
-}
-
 // A line of the last values, from zero to the greatest, or to `max`.
 export function spark(values, colour, max) {
   const [width, height] = [120, 30], top = Math.max(max ?? 0, ...values, 1e-9) * 1.08;
@@ -41,24 +34,15 @@ export function spark(values, colour, max) {
 
 // Epochs as bars from 0 to 100 %: the target as the bar, the head as its darker part. Two thirds, which finality needs, are a line.
 export function epochBars(epochs, last) {
-  const [width, height, count] = [240, 62, 12], step = width / count;
-  const svg = shape('svg', { viewBox: `0 0 ${width} ${height + 11}`, role: 'img', 'aria-label': 'Participation by epoch' });
-  const y = part => height - part * (height - 4);
-  svg.append(shape('line', { x1: 0, x2: width, y1: y(2 / 3), y2: y(2 / 3), stroke: 'var(--dim)', 'stroke-dasharray': '2 3', 'stroke-width': .7 }));
-  epochs.slice(-count).forEach((votes, index) => {
-    const x = index * step, colour = tone(votes.target, .95, .667);
-    const group = shape('g', { opacity: votes.epoch === last ? .6 : 1 });
-    group.append(
-      shape('rect', { x: x + 1, y: 4, width: step - 3, height: height - 4, fill: 'var(--faint)', rx: 2 }),
-      shape('rect', { x: x + 1, y: y(votes.target), width: step - 3, height: height - y(votes.target), fill: colour, opacity: .45, rx: 2 }),
-      shape('rect', { x: x + 1, y: y(votes.head), width: step - 3, height: height - y(votes.head), fill: colour, rx: 2 }),
-    );
-    const label = shape('text', { x: x + step / 2 - .5, y: height + 9, 'text-anchor': 'middle' });
-    label.textContent = votes.epoch;
-    group.append(label);
-    svg.append(titled(group, `epoch ${votes.epoch}: source ${percent(votes.source)}, target ${percent(votes.target)}, head ${percent(votes.head)}, of ${votes.active} validators`));
+  const bars = epochs.slice(-12).map(votes => {
+    const words = `epoch ${votes.epoch}: source ${percent(votes.source)}, target ${percent(votes.target)}, head ${percent(votes.head)}, of ${votes.active} validators`;
+    const part = (share, more) => el('i', { style: `height:${100 * share}%;background:${tone(votes.target, .95, .667)};${more}` });
+    return el('div', { title: words, class: votes.epoch === last ? 'grows' : undefined },
+      el('span', {}, part(votes.target, 'opacity:.45'), part(votes.head, '')), el('small', {}, votes.epoch));
   });
-  return svg;
+  const newest = epochs.at(-1);
+  const label = newest ? `Participation of epochs ${epochs.at(-bars.length).epoch} to ${newest.epoch}` : 'no epoch yet';
+  return el('div', { class: 'epochs', role: 'img', 'aria-label': label }, bars.length ? bars : el('small', {}, 'no epoch yet'));
 }
 
 export const tone = (value, good, soso) => value >= good ? 'var(--good)' : value >= soso ? 'var(--soso)' : 'var(--bad)';

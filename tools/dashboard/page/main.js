@@ -1,5 +1,6 @@
 // Puts the page together: sources, cards, keys.
 
+import { branches } from './branches.js';
 import { bytes, el, percent, toneClass } from './charts.js';
 import { health, missTable, missedOf, nodeCard, settled, validatorCard } from './cards.js';
 import { Source, fromAddress } from './source.js';
@@ -46,13 +47,16 @@ function card(source) {
     found.addEventListener('keydown', event => {
       if ((event.key === 'Enter' || event.key === ' ') && event.target === found) { event.preventDefault(); toggle(source); }
     });
-    found.addEventListener('dblclick', () => toggle(source));
+    // One button for all time, so that it keeps the focus while figures change around it.
+    found.button = el('button', { class: 'more', title: 'All figures of the node, or fewer again (Space)' });
+    found.button.addEventListener('click', () => toggle(source));
     cards.set(source, found);
   }
   const colours = { good: 'var(--good)', soso: 'var(--soso)', bad: 'var(--bad)', opt: 'var(--optimistic)' };
   found.style.setProperty('--mark', colours[health(source)[1]] ?? 'var(--line)');
-  found.classList.toggle('down', Boolean(source.why));
-  found.setAttribute('aria-expanded', wide.has(source));
+  found.classList.toggle('wide', wide.has(source));
+  found.button.setAttribute('aria-expanded', wide.has(source));
+  found.button.textContent = wide.has(source) ? 'Less' : 'More';
   return found;
 }
 
@@ -61,14 +65,20 @@ function toggle(source) {
   draw();
 }
 
+function fill(source, parts) {
+  const found = card(source), { button } = found, focused = document.activeElement === button;
+  found.replaceChildren(...parts(button));
+  if (focused) button.focus({ preventScroll: true });
+}
+
 let drawn = 0;
 function draw() {
   // All answers that come within a moment are drawn at once.
   cancelAnimationFrame(drawn);
   drawn = requestAnimationFrame(() => {
     const lone = clients().filter(client => !nodeOf(client)), order = [...nodes(), ...lone];
-    for (const node of nodes()) card(node).replaceChildren(...nodeCard(node, clients().filter(client => nodeOf(client) === node), wide.has(node)));
-    for (const client of lone) card(client).replaceChildren(...validatorCard(client, wide.has(client)));
+    for (const node of nodes()) fill(node, button => nodeCard(node, clients().filter(client => nodeOf(client) === node), wide.has(node), button));
+    for (const client of lone) fill(client, button => validatorCard(client, wide.has(client), button));
     const wanted = order.map(card), shown = [...byId('cards').children];
     if (wanted.length !== shown.length || wanted.some((each, index) => each !== shown[index])) byId('cards').replaceChildren(...wanted);
     byId('summary').replaceChildren(...summary());
@@ -77,19 +87,20 @@ function draw() {
 }
 
 function tile(label, value, detail, kind = '') {
-  return el('div', { class: 'tile' }, el('h3', {}, label), el('b', { class: kind }, value), el('small', {}, detail));
+  return el('div', { class: 'tile', 'data-tile': label }, el('h3', {}, label), el('b', { class: kind }, value), el('small', {}, detail));
 }
 
 function summary() {
   const known = nodes().filter(node => node.status && !node.why), up = known.length, all = nodes().length;
-  const tiles = [tile('Nodes', `${up} / ${all}`, up === all ? 'all answer' : `${all - up} do not answer`, up === all ? 'good' : 'bad')];
+  const waiting = nodes().filter(node => !node.asked).length, silent = all - up - waiting;
+  const detail = silent ? `${silent} unreachable` : waiting ? `${waiting} not asked yet` : 'all answer';
+  const tiles = [tile('Nodes', `${up} / ${all}`, detail, silent ? 'bad' : waiting ? '' : 'good')];
   if (up) {
-    const heads = new Set(known.map(node => node.status.chain.head_root).filter(Boolean));
-    const slots = known.map(node => node.status.chain.head_slot), highest = Math.max(...slots), lowest = Math.min(...slots);
-    tiles.push(tile('Heads', heads.size > 1 ? `${heads.size} differ` : 'one', highest === lowest ? `slot ${highest}` : `slots ${lowest} to ${highest}`, heads.size > 1 ? 'soso' : 'good'));
+    const tips = branches(known, draw), slots = known.map(node => node.status.chain.head_slot), highest = Math.max(...slots), lowest = Math.min(...slots);
+    tiles.push(tile('Heads', tips.length > 1 ? `${tips.length} branches` : 'one branch', highest === lowest ? `slot ${highest}` : `slots ${lowest} to ${highest}`, tips.length > 1 ? 'bad' : 'good'));
     const finalized = known.map(node => node.status.chain.finalized_epoch), chain = known[0].status.chain;
     const distance = Math.floor(known[0].clock(Date.now()) / chain.slots_per_epoch) - Math.min(...finalized);
-    tiles.push(tile('Finality', `${distance} epochs`, `epoch ${Math.min(...finalized)} is final everywhere`, toneClass(-distance, -3, -5)));
+    tiles.push(tile('Finality', `${distance} epochs`, `epoch ${Math.min(...finalized)} is final on all`, toneClass(-distance, -3, -5)));
     const votes = known.map(node => settled(node.status.participation?.epochs, Math.floor(node.status.chain.head_slot / chain.slots_per_epoch))).filter(Boolean);
     if (votes.length) {
       const least = votes.reduce((a, b) => b.target < a.target ? b : a);
@@ -98,13 +109,13 @@ function summary() {
     const own = known.filter(node => node.status.process);
     if (own.length) {
       const cpu = own.reduce((sum, node) => sum + (node.line('cpu').at(-1) ?? 0), 0);
-      tiles.push(tile('Resources', `${(100 * cpu).toFixed(0)} % CPU`, `${bytes(own.reduce((sum, node) => sum + node.status.process.resident_bytes, 0))} in ${own.length} nodes`));
+      tiles.push(tile('Resources', `${(100 * cpu).toFixed(0)} % CPU`, `${bytes(own.reduce((sum, node) => sum + node.status.process.resident_bytes, 0))} in ${own.length} node${own.length === 1 ? '' : 's'}`));
     }
   }
   if (clients().length) {
     const missed = clients().reduce((sum, client) => sum + missedOf(client), 0);
     const done = clients().flatMap(client => client.status?.duties ?? []).reduce((sum, duty) => sum + duty.done, 0);
-    tiles.push(tile('Duties', missed ? `${missed} missed` : 'none missed', `${done} done by ${clients().length} validator clients`, missed ? 'soso' : 'good'));
+    tiles.push(tile('Duties', missed ? `${missed} missed` : 'none missed', `${done} done by ${clients().length} client${clients().length === 1 ? '' : 's'}`, missed ? 'soso' : 'good'));
   }
   return tiles;
 }

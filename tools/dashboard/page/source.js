@@ -6,25 +6,38 @@ const HISTORY_MAX = 160; // points of a line: four minutes
 
 export class Source {
   constructor({ name, url }) {
-    Object.assign(this, { name, url: url.replace(/\/+$/, ''), status: null, why: 'not asked yet', history: [], stopped: false });
+    Object.assign(this, { name, url: url.replace(/\/+$/, ''), status: null, why: '', asked: false, reached: false, answered: 0, history: [], stopped: false });
   }
 
   get kind() { return this.status?.kind ?? this.wanted ?? 'beacon'; }
 
   async json(path) {
-    const answer = await fetch(this.url + path, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: 'application/json' } });
-    if (!answer.ok) throw Object.assign(new Error(`${path}: ${answer.status}`), { status: answer.status });
-    return answer.json();
+    const ask = fetch(this.url + path, { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: 'application/json' } });
+    const answer = await ask.catch(error => {
+      // A browser does not say which of the two it was.
+      const why = error.name === 'TimeoutError' ? `no answer within ${TIMEOUT_MS / 1000} s` : 'cannot be reached, or lets no page of another address ask';
+      throw new Error(`${this.url}: ${why}`);
+    });
+    this.reached = true;
+    if (!answer.ok) throw Object.assign(new Error(`${this.url}${path}: ${answer.status}`), { status: answer.status });
+    const text = await answer.text();
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw new Error(`${this.url}${path}: the answer is no JSON: ${text.slice(0, 60)}`);
+    }
   }
 
   async run(changed) {
     while (!this.stopped) {
+      this.reached = false;
       try {
         this.take(await this.ask());
         this.why = '';
       } catch (error) {
         this.why = String(error.message ?? error);
       }
+      this.asked = true;
       changed(this);
       await new Promise(done => setTimeout(done, POLL_MS));
     }
@@ -34,7 +47,7 @@ export class Source {
     if (this.foreign) return this.askForeign();
     try {
       const status = await this.json('/interlock/v1/status');
-      if (status?.kind !== 'beacon' && status?.kind !== 'validator') throw new Error('its status is of no kind that is known');
+      if (status?.kind !== 'beacon' && status?.kind !== 'validator') throw new Error(`${this.url}: its status is of no kind that is known`);
       return status;
     } catch (error) {
       if (error.status !== 404) throw error;
@@ -46,8 +59,9 @@ export class Source {
   }
 
   async askForeign() {
-    const [syncing, points, peers, version] = await Promise.all([
+    const [syncing, header, points, peers, version] = await Promise.all([
       this.json('/eth/v1/node/syncing'),
+      this.json('/eth/v1/beacon/headers/head'),
       this.json('/eth/v1/beacon/states/head/finality_checkpoints'),
       this.json('/eth/v1/node/peers?state=connected'),
       this.version ?? this.json('/eth/v1/node/version'),
@@ -59,12 +73,12 @@ export class Source {
       const name = (peer.agent || 'unknown').split('/')[0].toLowerCase() || 'unknown';
       (clients[name] ??= {})[peer.direction] = (clients[name][peer.direction] ?? 0) + 1;
     }
-    const head = Number(syncing.data.head_slot), slot = this.clock(Date.now());
+    const slot = this.clock(Date.now());
     return {
       kind: 'beacon', foreign: true, version: version.data.version, time_ms: Date.now(),
       chain: {
-        ...this.rules, slot, epoch: Math.floor(slot / this.rules.slots_per_epoch), head_slot: head,
-        optimistic: syncing.data.is_optimistic === true, head_root: null,
+        ...this.rules, slot, epoch: Math.floor(slot / this.rules.slots_per_epoch), head_slot: Number(header.data.header.message.slot),
+        optimistic: syncing.data.is_optimistic === true, head_root: header.data.root,
         justified_epoch: Number(points.data.current_justified.epoch), finalized_epoch: Number(points.data.finalized.epoch),
       },
       sync: { state: syncing.data.is_syncing ? 'syncing' : 'synced', distance: Number(syncing.data.sync_distance) },
@@ -99,6 +113,7 @@ export class Source {
     this.history.push(point);
     if (this.history.length > HISTORY_MAX) this.history.shift();
     this.status = status;
+    this.answered = Date.now();
   }
 
   line(name) { return this.history.map(point => point[name]).filter(value => value !== undefined); }

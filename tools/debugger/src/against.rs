@@ -20,6 +20,14 @@ pub struct Foreign {
     pub state: Encoded,
 }
 
+impl Foreign {
+    /// True where the newest block that the state knows is of this slot: it is then no state after an empty slot.
+    pub fn has_block_of(&self, slot: Slot, spec: &'static Spec) -> bool {
+        BeaconState::decode_at(spec, self.state.fork, self.state.bytes())
+            .is_ok_and(|state| state.latest_block_header.slot == slot)
+    }
+}
+
 /// Where another client's states come from.
 pub enum Against {
     /// Its API: states after blocks and after slots.
@@ -131,7 +139,7 @@ pub(crate) fn read_state(answer: Answer, spec: &'static Spec) -> Result<(ForkNam
 /// A state in a file; without a fork it is that of the state's slot.
 pub(crate) fn read_file(path: &Path, spec: &'static Spec, fork: Option<ForkName>) -> anyhow::Result<Foreign> {
     let name = path.display().to_string();
-    let opened = inspect::open(path, None).with_context(|| name.clone())?;
+    let opened = inspect::open_first(path, "BeaconState").with_context(|| name.clone())?;
     let state = match opened.format {
         Format::Yaml => bail!("{name}: a state is needed as SSZ or JSON"),
         Format::Json => {

@@ -112,8 +112,6 @@ pub struct Fetcher {
 
 /// SSZ where the node can, else JSON.
 const PREFER_SSZ: &str = "application/octet-stream;q=1.0,application/json;q=0.9";
-/// What is repeated of a node's words.
-const MESSAGE_CHARS_MAX: usize = 200;
 
 impl Fetcher {
     /// For the node at a base URL, within limits.
@@ -144,14 +142,9 @@ impl Fetcher {
 
     async fn ask(&self, path: &str, accept: &str) -> Result<Answer, FetchError> {
         let url = format!("{}{path}", self.base);
-        let unreachable = |error: reqwest::Error| {
-            let reason = match &error {
-                _ if error.is_timeout() => "no answer in time".to_owned(),
-                _ if error.is_connect() => "cannot connect".to_owned(),
-                _ if error.is_builder() => "this is no URL".to_owned(),
-                _ => innermost(&error),
-            };
-            FetchError::Unreachable { url: url.clone(), reason }
+        let unreachable = |error: reqwest::Error| FetchError::Unreachable {
+            url: url.clone(),
+            reason: api::trouble(&error),
         };
         let request = self.http.get(&url).header(ACCEPT, accept);
         let response = request.send().await.map_err(unreachable)?;
@@ -167,11 +160,8 @@ impl Fetcher {
             return Ok(Answer { version, is_ssz, bytes: bytes?, url });
         }
         // A refusal is told by its status even where its words do not come through.
-        let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
-        let body: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        let message = body["message"].as_str().unwrap_or(text.trim());
-        let message = message.chars().take(MESSAGE_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c });
-        Err(FetchError::Refused { url, code: status.as_u16(), message: message.collect() })
+        let message = api::refusal(&String::from_utf8_lossy(&bytes.unwrap_or_default()));
+        Err(FetchError::Refused { url, code: status.as_u16(), message })
     }
 
     async fn body(&self, url: &str, mut response: reqwest::Response) -> Result<Vec<u8>, FetchError> {
@@ -186,7 +176,7 @@ impl Fetcher {
                 url: url.to_owned(),
                 offset: bytes.len() as u64,
                 expected,
-                reason: if error.is_timeout() { "nothing more in time".into() } else { innermost(&error) },
+                reason: if error.is_timeout() { "nothing more in time".into() } else { api::trouble(&error) },
             })?;
             let Some(part) = part else { return Ok(bytes) };
             if (bytes.len() + part.len()) as u64 > self.limits.body_max {
@@ -195,13 +185,4 @@ impl Fetcher {
             bytes.extend_from_slice(&part);
         }
     }
-}
-
-/// The cause at the end of an error's chain, which is the one that says something.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

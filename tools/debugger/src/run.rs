@@ -377,21 +377,26 @@ impl<'o> Run<'o> {
         for line in traced.lines() {
             writeln!(self.out, "  {line}")?;
         }
+        let is_empty = matches!(kind, Kind::Slots(1..));
+        let block = if is_empty && theirs.has_block_of(after.slot, after.spec()) {
+            ", which has a block in this slot"
+        } else {
+            ""
+        };
         let vector = match kind {
             Kind::Slots(0) => None,
             kind => self.keep(kind, Some(theirs.state.clone()), after.slot)?,
         };
         let (count, step) = (found.count(), traced.suspect());
-        let block = name.starts_with("block").then_some(self.done);
         self.finding = Some(Finding {
-            block,
+            block: name.starts_with("block").then_some(self.done),
             slot: after.slot,
             step: step.clone(),
             differences: found.first,
             vector: vector.clone(),
         });
         let by = step.map_or("written by no step of ours".to_owned(), |step| format!("from {step} on"));
-        bail!("{name}: {count} differences from {}, {by}{}", theirs.name, told(&vector))
+        bail!("{name}: {count} differences from {}{block}, {by}{}", theirs.name, told(&vector))
     }
 
     /// A difference that a state after a step showed: the step is known.

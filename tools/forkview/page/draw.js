@@ -102,7 +102,18 @@ export class Picture {
       c.setLineDash([2, 4]);
       c.beginPath(); c.moveTo(this.toX(slotNow), 20); c.lineTo(this.toX(slotNow), this.height); c.stroke();
       c.setLineDash([]);
+      c.textAlign = 'center';
+      this.write('now', this.toX(slotNow), this.height - 8);
     }
+  }
+
+  // A text that can be read over lines.
+  write(text, x, y) {
+    const c = this.context, tone = c.fillStyle;
+    c.strokeStyle = this.color('back'); c.lineWidth = 3; c.lineJoin = 'round';
+    c.strokeText(text, x, y);
+    c.fillStyle = tone;
+    c.fillText(text, x, y);
   }
 
   edges({ layout, main }, places) {
@@ -229,7 +240,7 @@ export class Picture {
       c.fillStyle = colorOf(seen.id);
       mark(c, shapeOf(seen.id), x, y);
       c.fillStyle = this.color(seen === node ? 'text' : 'dim');
-      c.fillText(nameOf(seen.id), x + 8, y + 4);
+      this.write(nameOf(seen.id), x + 8, y + 4);
     }
   }
 }

@@ -4,7 +4,7 @@ import { Record } from './world.js';
 import { Layout } from './layout.js';
 import { Picture } from './draw.js';
 import { LiveNode, clientName, readTrace } from './source.js';
-import { showNodes, showReorgs, showBlock, legend } from './panel.js';
+import { showNodes, showReorgs, showBlock, legendItems } from './panel.js';
 
 const at = id => document.getElementById(id);
 const palette = ['#e4572e', '#17a398', '#f3a712', '#8f5bd6', '#2e86ab', '#d1478c', '#6a994e', '#a7754d', '#577590', '#c0c400'];
@@ -268,7 +268,7 @@ at('add').onsubmit = event => {
 at('trace').onchange = async event => {
   try { play(readTrace(await event.target.files[0].text())); } catch (error) { fault(error); }
 };
-at('legend').innerHTML = legend.map(([color, text]) => `<li><i class="dot" style="background:var(--${color})"></i> ${text}</li>`).join('');
+at('legend').innerHTML = legendItems();
 new ResizeObserver(() => picture.resize()).observe(canvas);
 
 // ---- Start ----

@@ -23,13 +23,15 @@ const marks = ['●', '■', '◆', '▲'];
 export function showNodes(body, world, nodes, scene, choose) {
   const rows = nodes.map((node, number) => {
     const seen = world.nodes.get(node.id), head = world.blocks.get(seen?.head);
-    const aside = scene.node && head && !scene.main.has(head.root) && !world.chainOf(head.root).has(scene.node.head);
+    // A head below all that is shown has lost its links: where it belongs is not known.
+    const lowest = scene.layout.bySlot[0]?.slot ?? 0, below = head && head.slot < lowest;
+    const aside = scene.node && head && !below && !scene.main.has(head.root) && !world.chainOf(head.root).has(scene.node.head);
     const title = [node.client, node.url, node.dumps === false && 'does not tell weights'].filter(Boolean).join('\n');
     const trouble = node.why ? `<tr class="why" data-id="${escape(node.id)}"><td></td><td colspan="4" class="warn">${escape(node.why)}</td></tr>` : '';
     return `<tr data-id="${escape(node.id)}" aria-selected="${scene.node?.id === node.id}" class="${seen?.down ? 'down' : ''}">
       <td style="color:${scene.colorOf(node.id)}">${marks[scene.shapeOf(node.id)]}</td>
       <td title="${escape(title)}"><button class="plain">${number < 9 ? `<kbd>${number + 1}</kbd> ` : ''}${escape(node.name)}</button> <small>${escape(clientName(node.client))}</small></td>
-      <td class="mono${aside ? ' warn' : ''}"${aside ? ' title="on another branch than the chosen node"' : ''}>${head ? head.slot : '–'} ${short(seen?.head)}${aside ? ' ≠' : ''}</td>
+      <td class="mono${aside ? ' warn' : ''}"${aside ? ' title="on another branch than the chosen node"' : below ? ' title="behind: below all that is shown"' : ''}>${head ? head.slot : '–'} ${short(seen?.head)}${aside ? ' ≠' : below ? ' ↤' : ''}</td>
       <td>${escape(seen?.justified?.epoch ?? '–')}</td><td>${escape(seen?.finalized?.epoch ?? '–')}</td></tr>${trouble}`;
   });
   const html = rows.join('');
@@ -47,7 +49,7 @@ export function showReorgs(list, world, nameOf, select) {
 // The chosen block: what it is, who knows it, and why it won or lost against its siblings.
 export function showBlock(box, world, scene, nodes, body, select) {
   const block = world.blocks.get(scene.selected);
-  if (!block) return put(box, '<h2>Block</h2><p>Choose one in the picture.</p>', select);
+  if (!block) return put(box, `<h2>Block</h2><p>Choose one in the picture, with the mouse or with ←.</p><ul class="legend">${legendItems()}</ul>`, select);
   const knows = nodes.filter(node => world.nodes.get(node.id)?.known.has(block.root)).map(node => escape(node.name));
   const heads = nodes.filter(node => world.nodes.get(node.id)?.head === block.root).map(node => escape(node.name));
   const validity = scene.node?.validity.get(block.root) ?? 'valid';
@@ -144,9 +146,11 @@ function graffiti(hex) {
   return bytes.map(byte => String.fromCharCode(parseInt(byte, 16))).join('').replace(/[^ -~]/g, '') || '–';
 }
 
-export const legend = [
+const legend = [
   ['chain', 'a block of the chosen node\'s chain; the filled part is its share of all votes'],
   ['fork', 'a block of another branch'], ['final', 'finalized'], ['justified', 'ring: the justified block'],
   ['boost', 'ring: boosted as the slot\'s timely proposal'], ['optimistic', 'dashes: no engine has executed its payload yet'],
   ['bad', 'crossed: its payload is invalid'], ['pick', 'ring: chosen'],
 ];
+
+export const legendItems = () => legend.map(([colour, text]) => `<li><i class="dot" style="background:var(--${colour})"></i> ${text}</li>`).join('');

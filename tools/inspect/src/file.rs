@@ -105,6 +105,26 @@ pub enum OpenError {
         /// What it says of its length.
         length: usize,
     },
+    /// A record whose reserved bytes say that it is none.
+    #[error("at byte {offset} no e2store record begins: the reserved bytes of its header are not zero")]
+    NoRecord {
+        /// Where the record should begin.
+        offset: usize,
+    },
+    /// A slot index that is not of the file's records.
+    #[error("the slot index at byte {offset} is wrong: {fault}")]
+    Index {
+        /// Where its record begins.
+        offset: usize,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// An e2store file that holds nothing of the type.
+    #[error("an e2store file without a {wanted}")]
+    Lacks {
+        /// The type.
+        wanted: &'static str,
+    },
     /// An e2store file without such a record.
     #[error("there is no block or state number {wanted} among the file's {found}")]
     NoEntry {
@@ -138,6 +158,15 @@ pub fn open(path: &Path, entry: Option<usize>) -> Result<Opened, OpenError> {
     }
 }
 
+/// Opens a file that holds a value of a type; of an e2store file the first record of that type.
+pub fn open_first(path: &Path, wanted: &'static str) -> Result<Opened, OpenError> {
+    let Some(store) = Store::open(path)? else { return open(path, None) };
+    let entry = store.entries().iter().find(|entry| entry.type_name() == Some(wanted));
+    let entry = *entry.ok_or(OpenError::Lacks { wanted })?;
+    let bytes = store.data(&entry)?;
+    Ok(Opened { bytes, format: Format::E2store, entry: Some(entry), entries: store.entries })
+}
+
 /// An e2store file with its records, such as an era file.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -162,6 +191,47 @@ impl Store {
     /// The records, in the order of the file.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Holds each slot index against the records: how many slots it says, and whether each of its offsets leads to the
+    /// beginning of a block or a state.
+    pub fn check_indices(&self) -> Result<(), OpenError> {
+        for entry in self.entries.iter().filter(|entry| entry.name() == "SlotIndex") {
+            let begin = entry.offset - RECORD_HEADER;
+            let index = &self.bytes[entry.offset..entry.offset + entry.length];
+            self.check_index(begin, index).map_err(|fault| OpenError::Index { offset: begin, fault })?;
+        }
+        Ok(())
+    }
+
+    /// An index is the first slot, an offset from the index's beginning for each slot (0 where it is empty), and their
+    /// count: numbers of eight bytes.
+    fn check_index(&self, begin: usize, index: &[u8]) -> Result<(), String> {
+        let numbers = index.chunks_exact(8);
+        if !numbers.remainder().is_empty() || index.len() < 16 {
+            return Err(format!(
+                "its {} bytes are no list of numbers with a first slot and a count",
+                index.len()
+            ));
+        }
+        let numbers: Vec<i64> = numbers
+            .map(|number| i64::from_le_bytes(number.try_into().expect("chunks of eight bytes")))
+            .collect();
+        let (first, offsets, count) =
+            (numbers[0], &numbers[1..numbers.len() - 1], numbers[numbers.len() - 1]);
+        if count != offsets.len() as i64 {
+            return Err(format!("it counts {count} slots and has {}", offsets.len()));
+        }
+        for (slot, offset) in (first..).zip(offsets).filter(|(_, offset)| **offset != 0) {
+            let place = (begin as i64).checked_add(*offset);
+            let leads = |entry: &&Entry| {
+                entry.type_name().is_some() && place == Some((entry.offset - RECORD_HEADER) as i64)
+            };
+            if !self.entries.iter().any(|entry| leads(&entry)) {
+                return Err(format!("its offset {offset} of slot {slot} leads to no block or state"));
+            }
+        }
+        Ok(())
     }
 
     /// The data of a record of this file, decompressed where its type is a compressed one.
@@ -192,6 +262,9 @@ fn entries(bytes: &[u8]) -> Result<Vec<Entry>, OpenError> {
         let kind = u16::from_le_bytes([header[0], header[1]]);
         let length = u32::from_le_bytes([header[2], header[3], header[4], header[5]]) as usize;
         let offset = position + RECORD_HEADER;
+        if header[6..] != [0, 0] {
+            return Err(OpenError::NoRecord { offset: position });
+        }
         if bytes.len() - offset < length {
             return Err(cut(length));
         }

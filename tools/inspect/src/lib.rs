@@ -29,7 +29,7 @@ mod value;
 
 pub use check::Malformed;
 pub use diff::{Change, Difference, diff};
-pub use file::{Entry, Format, OpenError, Opened, Store, open};
+pub use file::{Entry, Format, OpenError, Opened, Store, open, open_first};
 pub use guess::{Guess, guess, schema_by_name};
 pub use path::{Path, PathError, Step};
 pub use pretty::{PrettyOptions, write_pretty};

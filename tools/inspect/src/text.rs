@@ -128,8 +128,23 @@ fn decimal(bytes: &[u8]) -> String {
 }
 
 /// Reads YAML in the form of the official vectors as the JSON of the Beacon API: plain numbers become strings.
+///
+/// The text was read from a file as a whole; what is made of it is bounded by its length, since nothing in it may be
+/// repeated by a name. A state of mainnet has millions of nodes.
 pub fn yaml_to_json(text: &str) -> Result<Json, String> {
-    serde_saphyr::from_str::<Quoted>(text).map(|Quoted(json)| json).map_err(|error| error.to_string())
+    let size = text.len() + 16;
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: 4 * size,
+            max_nodes: size,
+            max_total_scalar_bytes: size,
+            max_aliases: 0,
+            max_anchors: 0,
+        },
+        with_snippet: false,
+    };
+    let read = serde_saphyr::from_str_with_options::<Quoted>(text, options);
+    read.map(|Quoted(json)| json).map_err(|error| error.to_string().lines().collect::<Vec<_>>().join(" "))
 }
 
 /// A JSON value whose numbers became strings.
@@ -206,5 +221,15 @@ mod tests {
             r#"{"a":"18446744073709551615","b":["0x12",true],"c":{"d":"340282366920938463463374607431768211455"}}"#
         );
         assert!(yaml_to_json("a: 1.5").is_err());
+    }
+
+    #[test]
+    fn yaml_of_any_length_is_read_and_a_fault_in_it_is_one_line() {
+        let long = "- {pubkey: '0xab', slashed: false, effective_balance: 32000000000}\n".repeat(60_000);
+        assert_eq!(yaml_to_json(&long).unwrap().as_array().map(Vec::len), Some(60_000));
+        let fault = yaml_to_json(&format!("{long}- {{pubkey: 1.5}}\n- [")).unwrap_err();
+        assert!(!fault.contains('\n') && fault.contains("60001"), "{fault}");
+        // Nothing becomes more by being named.
+        assert!(yaml_to_json("a: &x [1, 2]\nb: [*x, *x]").is_err());
     }
 }

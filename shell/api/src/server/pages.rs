@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
+use forkview::Asset;
 use serde_json::{Value, json};
 
 use super::Shared;
@@ -21,10 +22,7 @@ pub async fn page() -> Result<Response, ApiError> {
 
 /// A file of the page.
 pub async fn file(Path(name): Path<String>) -> Result<Response, ApiError> {
-    let asset = forkview::asset(&name)
-        .ok_or_else(|| ApiError::not_found(format!("the fork view has no file {name:?}")))?;
-    // Not kept by browsers: the page belongs to the version that serves it.
-    Ok(([(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, "no-cache")], asset.text).into_response())
+    embedded(forkview::asset(&name), || format!("the fork view has no file {name:?}"))
 }
 
 /// Leads to the dashboard.
@@ -39,8 +37,12 @@ pub async fn dashboard() -> Result<Response, ApiError> {
 
 /// A file of the dashboard.
 pub async fn dashboard_file(Path(name): Path<String>) -> Result<Response, ApiError> {
-    let asset = dashboard::asset(&name)
-        .ok_or_else(|| ApiError::not_found(format!("the dashboard has no file {name:?}")))?;
+    embedded(dashboard::asset(&name), || format!("the dashboard has no file {name:?}"))
+}
+
+fn embedded(asset: Option<&Asset>, lacking: impl Fn() -> String) -> Result<Response, ApiError> {
+    let asset = asset.ok_or_else(|| ApiError::not_found(lacking()))?;
+    // Not kept by browsers: the page belongs to the version that serves it.
     Ok(([(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, "no-cache")], asset.text).into_response())
 }
 

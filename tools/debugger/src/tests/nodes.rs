@@ -6,7 +6,7 @@ use types::ForkName;
 
 use super::foreign::{FakeNode, Said};
 use super::{Fixture, run};
-use crate::{Against, Limits, Node, Options};
+use crate::{Against, Limits, Node, Options, Run};
 
 const QUICK: Limits =
     Limits { body_max: 1 << 20, idle: Duration::from_millis(300), total: Duration::from_secs(5) };
@@ -91,6 +91,17 @@ fn nobody_there_and_no_address_are_told() {
         let line = outcome.unwrap_err().to_string();
         assert!(line.contains("cannot connect") || line.contains("no URL"), "{line}");
     }
+}
+
+#[test]
+fn a_slot_that_the_other_has_a_block_in_is_told_as_such() {
+    let fixture = Fixture::new(ForkName::Deneb, 1);
+    let node = FakeNode::with_states(&fixture.states);
+    let against = Against::open(&node.url, fixture.pre.spec(), QUICK).unwrap();
+    let options = Options { against: Some(against), ..Options::default() };
+    let mut out = Vec::new();
+    let line = Run::new(fixture.pre.clone(), &options, &mut out).slot().unwrap_err().to_string();
+    assert!(line.contains(&format!("{} (deneb), which has a block in this slot, ", node.url)), "{line}");
 }
 
 #[test]

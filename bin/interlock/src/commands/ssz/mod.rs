@@ -39,7 +39,7 @@ pub enum Ssz {
         #[command(flatten)]
         kind: Kind,
     },
-    /// List the records of an era or other e2store file.
+    /// List the records of an era or other e2store file, and hold its slot indices against them.
     Entries {
         /// The file.
         file: PathBuf,
@@ -185,7 +185,8 @@ fn entries(file: &std::path::Path) -> anyhow::Result<()> {
             writeln!(out, "{number:>6}  {offset:>12}  {length:>12}  {kind:#06x}  {}", entry.name())?;
         }
         Ok(())
-    })
+    })?;
+    store.check_indices().with_context(|| name)
 }
 
 fn check(one: &One) -> anyhow::Result<()> {

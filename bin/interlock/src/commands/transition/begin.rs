@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use debugger::{Case, Limits, Node};
-use inspect::{Format, Store, Value};
+use inspect::{Format, Value};
 use ssz::SszExt;
 use types::{BeaconState, ForkName, Slot};
 
@@ -62,22 +62,11 @@ impl Begin {
 
     fn read(&self, path: &Path) -> anyhow::Result<BeaconState> {
         let name = path.display().to_string();
-        let (bytes, format) = match Store::open(path).with_context(|| name.clone())? {
-            Some(store) => {
-                let mut entries = store.entries().iter();
-                let entry = entries.find(|entry| entry.type_name() == Some("BeaconState"));
-                let entry = entry.ok_or_else(|| anyhow!("{name}: an e2store file without a state"))?;
-                (store.data(entry).with_context(|| name.clone())?, Format::E2store)
-            }
-            None => {
-                let opened = inspect::open(path, None).with_context(|| name.clone())?;
-                (opened.bytes, opened.format)
-            }
-        };
-        match format {
-            Format::Json => self.read_json(&name, &bytes),
+        let opened = inspect::open_first(path, "BeaconState").with_context(|| name.clone())?;
+        match opened.format {
+            Format::Json => self.read_json(&name, &opened.bytes),
             Format::Yaml => bail!("{name}: a state is read from SSZ or JSON"),
-            _ => self.read_ssz(&name, &bytes),
+            _ => self.read_ssz(&name, &opened.bytes),
         }
     }
 
