@@ -79,9 +79,9 @@ async fn bundle_below(data_dir: &Path) -> PathBuf {
     let begun = Instant::now();
     loop {
         let entries = std::fs::read_dir(data_dir.join(EVIDENCE_FOLDER)).unwrap();
-        let paths = entries.map(|entry| entry.unwrap().path());
+        let mut paths = entries.map(|entry| entry.unwrap().path());
         let is_whole = |path: &PathBuf| !path.file_name().unwrap().to_string_lossy().starts_with('.');
-        if let Some(bundle) = paths.filter(is_whole).next() {
+        if let Some(bundle) = paths.find(is_whole) {
             return bundle;
         }
         assert!(begun.elapsed() < PATIENCE, "no evidence was kept");
