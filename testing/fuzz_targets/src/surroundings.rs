@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use chain::{Chain, Input, Job, JobResult, Loaded, Output, Verdict};
+use chain::{Chain, EvidenceReason, Input, Job, JobResult, Loaded, Output, Verdict};
 use crypto::{Signature, SignatureSet};
 use engine::{EngineFailure, EngineReply, EngineRequest, PayloadStatus};
 use types::Time;
@@ -55,6 +55,13 @@ impl Deeds {
                 return None;
             }
             Output::Fault(text) => panic!("a fault of the chain: {text}"),
+            Output::Evidence(kept) => {
+                // A message may break rules; we may not.
+                let is_theirs =
+                    [EvidenceReason::InvalidBlock, EvidenceReason::StateRoot].contains(&kept.reason);
+                assert!(is_theirs, "{}: {} {:?}", kept.reason.as_str(), kept.verdict, kept.beyond);
+                return None;
+            }
             _ => return None,
         })
     }
