@@ -9,8 +9,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use ssz::SszExt;
-use synthetic::{Chain, Keys, StatePlan};
-use types::{BeaconState, ForkName, SignedBeaconBlock, Slot, Spec};
+use synthetic::{Chain, Keys, StatePlan, spec_at};
+use types::{BeaconState, ForkName, SignedBeaconBlock, Slot};
 
 const BLOCK: u16 = 0x0001;
 const STATE: u16 = 0x0002;
@@ -87,16 +87,6 @@ fn fails(at: &Path, line: &str) -> String {
     error
 }
 
-/// The minimal preset, all forks up to Deneb from genesis on.
-fn spec() -> &'static Spec {
-    let mut settings = types::Settings::parse(types::Config::MINIMAL_YAML).unwrap();
-    for fork in ForkName::ALL.into_iter().skip(1) {
-        let epoch = if fork <= ForkName::Deneb { 0 } else { u64::MAX };
-        settings.set(&format!("{}_FORK_EPOCH", fork.as_str().to_uppercase()), epoch);
-    }
-    Spec::from_settings(settings, None).unwrap()
-}
-
 /// Two eras in a folder, and the state and the last block's post-state of the second.
 struct Eras {
     folder: tempfile::TempDir,
@@ -107,8 +97,9 @@ struct Eras {
 
 fn eras() -> Eras {
     let keys = Arc::new(Keys::new(11, 64));
-    let slots = spec().preset.slots_per_historical_root;
-    let mut start = StatePlan::new(spec(), ForkName::Deneb, 64).state(&keys).unwrap();
+    let spec = spec_at("minimal", ForkName::Deneb).unwrap();
+    let slots = spec.preset.slots_per_historical_root;
+    let mut start = StatePlan::new(spec, ForkName::Deneb, 64).state(&keys).unwrap();
     let first = (start.slot.0 / slots + 1) * slots;
     transition::process_slots(&mut start, Slot(first)).unwrap();
     let mut chain = Chain::new(start.clone(), keys);

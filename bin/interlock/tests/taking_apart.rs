@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use ssz::SszExt;
-use synthetic::{Chain, Keys, StatePlan};
-use types::{ForkName, Spec};
+use synthetic::{Chain, Keys, StatePlan, spec_at};
+use types::ForkName;
 
 /// Runs the program in a folder; gives whether it succeeded, and what it wrote to standard output and error.
 fn interlock(folder: &Path, arguments: &[&str]) -> (bool, String, String) {
@@ -97,22 +97,13 @@ fn every_command_works_on_the_genesis_of_mainnet() {
     );
 }
 
-fn spec(fork: ForkName) -> &'static Spec {
-    let mut settings = types::Settings::parse(types::Config::MINIMAL_YAML).unwrap();
-    for other in ForkName::ALL.into_iter().skip(1) {
-        let epoch = if other <= fork { 0 } else { u64::MAX };
-        settings.set(&format!("{}_FORK_EPOCH", other.as_str().to_uppercase()), epoch);
-    }
-    Spec::from_settings(settings, None).unwrap()
-}
-
 #[test]
 fn blocks_of_every_fork_are_applied_compared_and_kept() {
     for fork in ForkName::ALL {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         let keys = Arc::new(Keys::new(5, 64));
-        let pre = StatePlan::new(spec(fork), fork, 64).state(&keys).unwrap();
+        let pre = StatePlan::new(spec_at("minimal", fork).unwrap(), fork, 64).state(&keys).unwrap();
         let mut chain = Chain::new(pre.clone(), keys);
         let block = chain.next_block().unwrap();
         std::fs::write(at.join("pre.ssz"), pre.encoded()).unwrap();

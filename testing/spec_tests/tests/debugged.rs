@@ -7,19 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use debugger::{Case, Encoded, Kind, Options, Run};
-use synthetic::{Chain, Keys, StatePlan};
+use synthetic::{Chain, Keys, StatePlan, spec_at};
 use transition::epoch::EpochStep;
-use types::{BeaconState, ForkName, Gwei, Spec};
-
-/// The minimal preset with a fork at genesis.
-fn spec(fork: ForkName) -> &'static Spec {
-    let mut settings = types::Settings::parse(types::Config::MINIMAL_YAML).unwrap();
-    for other in ForkName::ALL.into_iter().skip(1) {
-        let epoch = if other <= fork { 0 } else { u64::MAX };
-        settings.set(&format!("{}_FORK_EPOCH", other.as_str().to_uppercase()), epoch);
-    }
-    Spec::from_settings(settings, None).unwrap()
-}
+use types::{BeaconState, ForkName, Gwei};
 
 fn totals(folder: &Path) -> [usize; 3] {
     let report = spec_tests::run(folder).unwrap();
@@ -32,7 +22,7 @@ fn totals(folder: &Path) -> [usize; 3] {
 fn what_the_debugger_writes_the_runner_reads_in_every_fork() {
     for fork in ForkName::ALL {
         let keys = Arc::new(Keys::new(3, 64));
-        let pre = StatePlan::new(spec(fork), fork, 64).state(&keys).unwrap();
+        let pre = StatePlan::new(spec_at("minimal", fork).unwrap(), fork, 64).state(&keys).unwrap();
         let mut chain = Chain::new(pre.clone(), keys);
         let blocks = [chain.next_block().unwrap(), chain.next_block().unwrap()];
         let folder = tempfile::tempdir().unwrap();

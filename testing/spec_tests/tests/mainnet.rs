@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use spec_tests::{Report, run};
 use ssz::SszExt;
-use types::{BeaconState, Checkpoint, Epoch, FixedBytes, ForkName, Root, Spec, SyncCommittee};
+use synthetic::spec_at;
+use types::{BeaconState, Checkpoint, Epoch, FixedBytes, ForkName, Root, SyncCommittee};
 
 /// A fork, the root of its default state, and that of the state three slots later.
 const ROOTS: [(ForkName, &str, &str); 7] = [
@@ -94,19 +95,9 @@ impl Drop for Set {
     }
 }
 
-/// The mainnet preset with a fork at genesis: what a case without a configuration of its own is of.
-fn spec(fork: ForkName) -> &'static Spec {
-    let mut settings = types::Settings::parse(types::Config::MAINNET_YAML).unwrap();
-    for other in ForkName::ALL.into_iter().skip(1) {
-        let epoch = if other <= fork { 0 } else { u64::MAX };
-        settings.set(&format!("{}_FORK_EPOCH", other.as_str().to_uppercase()), epoch);
-    }
-    Spec::from_settings(settings, None).unwrap()
-}
-
 /// The default state of a fork, and the one three slots later, with the roots that the executable specification gives.
 fn states(fork: ForkName, before: &str, after: &str) -> (BeaconState, BeaconState) {
-    let pre = BeaconState::empty(spec(fork), fork);
+    let pre = BeaconState::empty(spec_at("mainnet", fork).unwrap(), fork);
     assert_eq!(pre.state_root().to_string(), before, "{fork}");
     let mut post = pre.clone();
     transition::process_slots(&mut post, types::Slot(3)).unwrap();
@@ -133,7 +124,7 @@ fn static_case(fork: ForkName, container: &str) -> String {
 
 /// A case of `ssz_static`; the text of a value is what the Beacon API writes, which for these types is what vectors write.
 fn write_static<T: ssz::Ssz>(set: &Set, fork: ForkName, container: &str, value: &T) {
-    let ctx = spec(fork).ctx(fork);
+    let ctx = spec_at("mainnet", fork).unwrap().ctx(fork);
     let case = static_case(fork, container);
     set.write(&case, "serialized.ssz_snappy", &value.to_ssz(ctx));
     set.write(&case, "roots.yaml", format!("{{root: '{}'}}\n", value.hash_tree_root(ctx)).as_bytes());
@@ -148,7 +139,8 @@ fn cases_of_mainnet_run_with_its_preset_at_every_fork_from_folders_and_from_a_pa
         write_static(&set, fork, "Checkpoint", &Checkpoint { epoch: Epoch(7), root: FixedBytes([3; 32]) });
     }
     // 512 members, not 32.
-    let committee = SyncCommittee::new_default(spec(ForkName::Fulu).ctx(ForkName::Fulu));
+    let committee =
+        SyncCommittee::new_default(spec_at("mainnet", ForkName::Fulu).unwrap().ctx(ForkName::Fulu));
     assert_eq!(committee.pubkeys.len(), 512);
     write_static(&set, ForkName::Fulu, "SyncCommittee", &committee);
     let from_folders = set.report();

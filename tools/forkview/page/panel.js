@@ -153,4 +153,4 @@ const legend = [
   ['bad', 'crossed: its payload is invalid'], ['pick', 'ring: chosen'],
 ];
 
-export const legendItems = () => legend.map(([colour, text]) => `<li><i class="dot" style="background:var(--${colour})"></i> ${text}</li>`).join('');
+export const legendItems = () => legend.map(([colour, text]) => `<li><i class="dot${text.startsWith('ring') ? ' ring' : ''}" style="color:var(--${colour})"></i> ${text}</li>`).join('');

@@ -19,6 +19,7 @@ mod noise;
 mod payload;
 mod plan;
 mod registry;
+mod rules;
 mod scalar;
 mod votes;
 
@@ -26,6 +27,7 @@ pub use chain::Chain;
 pub use genesis::genesis_state;
 pub use keys::Keys;
 pub use plan::{Participation, StatePlan};
+pub use rules::spec_at;
 pub use votes::Votes;
 
 #[cfg(test)]
