@@ -10,7 +10,6 @@ mod client;
 mod envelope;
 mod error;
 mod event;
-#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ids;
 mod info;

@@ -33,7 +33,6 @@ mod discovery;
 mod enr;
 mod event;
 mod forks;
-#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod gossip;
 mod key;

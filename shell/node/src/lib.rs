@@ -32,7 +32,6 @@ mod execution_state;
 mod fingerprint;
 #[cfg(test)]
 mod fixture;
-#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod gossip_ids;
 mod identity;
