@@ -133,14 +133,13 @@ fn compare_votes(page: &mut Page<'_>, card: usize, pair: &Pair) {
 fn expand(page: &mut Page<'_>, pair: &Pair) {
     page.press("1").unwrap();
     page.press(" ").unwrap();
-    page.until("document.querySelectorAll('.card.wide [data-queue]').length", PATIENCE).unwrap();
+    // The card is wide at once, and has its rows with the next drawing.
+    page.until("document.querySelectorAll('.card.wide [data-queue]').length >= 10", PATIENCE).unwrap();
     let queues = page
         .eval("[...document.querySelectorAll('.card.wide [data-queue]')].map(row => [row.dataset.queue, row.title])")
         .unwrap();
     let metrics = get(pair.metrics, "/metrics").unwrap();
-    let queues = queues.as_array().unwrap();
-    assert!(queues.len() >= 10);
-    for queue in queues {
+    for queue in queues.as_array().unwrap() {
         let (name, title) = (queue[0].as_str().unwrap(), queue[1].as_str().unwrap());
         let label = format!("queue=\"{name}\"");
         metric(&metrics, "interlock_queue_depth", &[&label]);
