@@ -249,7 +249,11 @@ impl Backend for NodeBackend {
     }
 
     fn sync_duties(&self, epoch: Epoch, validators: Vec<ValidatorIndex>) -> Reply<'_, Vec<SyncDuty>> {
-        self.read(move |lookup| sync_duties(&lookup.view, epoch, &validators))
+        self.read(move |lookup| {
+            let (view, spec) = (&lookup.view, lookup.view.spec);
+            let soon = clock::now().after_ms(spec.config.maximum_gossip_clock_disparity);
+            sync_duties(view, clock::slot_at(spec, view.genesis.time, soon), epoch, &validators)
+        })
     }
 
     fn proposer_duties(&self, epoch: Epoch) -> Reply<'_, Duties<ProposerDuty>> {

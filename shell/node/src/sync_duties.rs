@@ -7,7 +7,7 @@ use api::{Answer, ApiError, SyncDuty};
 use chain::View;
 use chain::gossip::compute_sync_committee_period;
 use transition::accessors::validator_index;
-use types::{BeaconState, BlsPubkey, Epoch, ForkName, SyncCommittee, ValidatorIndex};
+use types::{BeaconState, BlsPubkey, Epoch, ForkName, Slot, SyncCommittee, ValidatorIndex};
 
 use crate::loads::advanced;
 
@@ -42,12 +42,18 @@ pub fn sync_committee(state: &BeaconState, epoch: Epoch) -> Answer<Vec<Validator
 }
 
 /// Which of these validators are in the sync committee of an epoch of this period or the next, and where. Before Altair
-/// nobody is; while the first committee is not drawn yet, the answer is 503.
-pub fn sync_duties(view: &View, epoch: Epoch, validators: &[ValidatorIndex]) -> Answer<Vec<SyncDuty>> {
+/// nobody is; while the first committee is not drawn yet, the answer is 503. `clock` is a slot that may have begun by the
+/// clock of whoever asks, while ours, or the view, is still in the one before.
+pub fn sync_duties(
+    view: &View,
+    clock: Slot,
+    epoch: Epoch,
+    validators: &[ValidatorIndex],
+) -> Answer<Vec<SyncDuty>> {
     if view.spec.fork_name_at_epoch(epoch) < ForkName::Altair {
         return Ok(Vec::new());
     }
-    let state = state_for(view)?;
+    let state = state_for(view, clock)?;
     let mut places: BTreeMap<BlsPubkey, Vec<u64>> = BTreeMap::new();
     for (place, pubkey) in (0u64..).zip(committee_of(&state, epoch)?.pubkeys.iter()) {
         places.entry(*pubkey).or_default().push(place);
@@ -64,10 +70,14 @@ pub fn sync_duties(view: &View, epoch: Epoch, validators: &[ValidatorIndex]) -> 
     Ok(duties)
 }
 
-/// A state of the head's chain in the present period, and after the fork to Altair.
-fn state_for(view: &View) -> Answer<Arc<BeaconState>> {
+/// A state of the head's chain in the present period, and after the fork to Altair. Validator clients ask at the very
+/// moment of the fork, some of them once an epoch only.
+fn state_for(view: &View, clock: Slot) -> Answer<Arc<BeaconState>> {
     let spec = view.spec;
-    let now = view.current_slot.epoch(spec);
+    let mut now = view.current_slot.epoch(spec);
+    if spec.fork_name_at_epoch(now) < ForkName::Altair {
+        now = now.max(clock.epoch(spec));
+    }
     let period = compute_sync_committee_period(spec, now);
     if spec.fork_name_at_epoch(now) < ForkName::Altair {
         let first = spec.fork_epoch(ForkName::Altair);
@@ -94,7 +104,7 @@ fn state_for(view: &View) -> Answer<Arc<BeaconState>> {
 mod tests {
     use keys::interop_secret_key;
     use transition::genesis::{GenesisValidator, genesis_of_validators};
-    use types::{Gwei, Root, Slot, Spec};
+    use types::{Gwei, Root, Spec};
 
     use super::*;
     use crate::fixture::World;
@@ -121,6 +131,10 @@ mod tests {
         view
     }
 
+    fn duties_at(view: &View, epoch: Epoch, validators: &[ValidatorIndex]) -> Answer<Vec<SyncDuty>> {
+        sync_duties(view, view.current_slot, epoch, validators)
+    }
+
     fn all() -> Vec<ValidatorIndex> {
         // The last one is not in the registry.
         (ALL.start..=ALL.end).map(ValidatorIndex).collect()
@@ -131,12 +145,12 @@ mod tests {
         let view = view(spec(0), 3);
         let members = sync_committee(&view.head.state, Epoch(0)).unwrap();
         assert_eq!(members.len(), 32);
-        let duties = sync_duties(&view, Epoch(0), &all()).unwrap();
+        let duties = duties_at(&view, Epoch(0), &all()).unwrap();
         assert_eq!(duties.iter().map(|duty| duty.places.len()).sum::<usize>(), 32);
         for duty in &duties {
             assert!(duty.places.iter().all(|place| members[*place as usize] == duty.validator_index));
         }
-        let one = sync_duties(&view, Epoch(0), &[duties[1].validator_index]).unwrap();
+        let one = duties_at(&view, Epoch(0), &[duties[1].validator_index]).unwrap();
         assert_eq!(one, [duties[1].clone()]);
     }
 
@@ -144,9 +158,9 @@ mod tests {
     fn the_committees_of_this_period_and_the_next_are_known_and_no_other() {
         let view = view(spec(0), 3);
         for epoch in [0, 7, 8, 15] {
-            assert!(sync_duties(&view, Epoch(epoch), &all()).is_ok(), "{epoch}");
+            assert!(duties_at(&view, Epoch(epoch), &all()).is_ok(), "{epoch}");
         }
-        let error = sync_duties(&view, Epoch(16), &all()).unwrap_err();
+        let error = duties_at(&view, Epoch(16), &all()).unwrap_err();
         let text = "epoch 16 is of period 2; the state knows the sync committees of periods 0 and 1";
         assert_eq!((error.code, error.message.as_str()), (400, text));
         assert_eq!(sync_committee(&view.head.state, Epoch(16)).unwrap_err().code, 400);
@@ -154,21 +168,24 @@ mod tests {
 
     #[test]
     fn nobody_has_duties_before_altair_and_the_first_are_known_when_the_fork_is_there() {
-        assert_eq!(sync_duties(&view(spec(2), 15), Epoch(1), &all()), Ok(Vec::new()));
-        let early = sync_duties(&view(spec(2), 15), Epoch(2), &all()).unwrap_err();
+        assert_eq!(duties_at(&view(spec(2), 15), Epoch(1), &all()), Ok(Vec::new()));
+        let early = duties_at(&view(spec(2), 15), Epoch(2), &all()).unwrap_err();
         assert_eq!(
             (early.code, early.message.as_str()),
             (503, "the first sync committee is drawn when epoch 2 begins")
         );
         // The head is of phase 0 until the first block after the fork.
-        let duties = sync_duties(&view(spec(2), 16), Epoch(2), &all()).unwrap();
+        let duties = duties_at(&view(spec(2), 16), Epoch(2), &all()).unwrap();
         assert_eq!(duties.iter().map(|duty| duty.places.len()).sum::<usize>(), 32);
+        // Whoever asks may be a moment ahead of us.
+        let ahead = sync_duties(&view(spec(2), 15), Slot(16), Epoch(2), &all()).unwrap();
+        assert_eq!(ahead, duties);
         assert_eq!(sync_committee(&view(spec(2), 16).head.state, Epoch(2)).unwrap_err().code, 400);
     }
 
     #[test]
     fn a_head_that_is_far_behind_is_not_advanced_for_an_answer() {
-        let error = sync_duties(&view(spec(0), 64), Epoch(8), &all()).unwrap_err();
+        let error = duties_at(&view(spec(0), 64), Epoch(8), &all()).unwrap_err();
         assert_eq!(
             (error.code, error.message.as_str()),
             (503, "the head of epoch 0 is too far behind epoch 8")
