@@ -51,7 +51,7 @@ pub struct Evidence {
 }
 
 /// What kind of thing happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EvidenceReason {
     /// A block that its proposer signed breaks a rule of the state transition.
     InvalidBlock,
@@ -68,10 +68,6 @@ pub enum EvidenceReason {
 }
 
 impl EvidenceReason {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::InvalidBlock, Self::StateRoot, Self::Fault, Self::Panic, Self::Payload, Self::Finality];
-
     /// A word for file names, metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {

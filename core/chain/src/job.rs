@@ -2,6 +2,7 @@
 //!
 //! A job is pure: the same job gives the same result, on any thread. Randomness comes in as a seed.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use crypto::{Signature, SignatureSet, verify_each};
@@ -115,6 +116,13 @@ pub struct AdvancedState {
 
 /// Gives the signature of each of some sets, none where the set is invalid; the seed is as for [`verify_each`].
 pub type VerifyEach<'a> = dyn FnMut(&[SignatureSet], [u8; 32]) -> Vec<Option<Signature>> + 'a;
+
+/// What a panic says, for [`JobResult::Panicked`] and for whoever runs the same job again.
+pub fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    text.unwrap_or_else(|| "without a text".to_owned())
+}
 
 impl Job {
     /// Does the work.

@@ -71,7 +71,7 @@ pub use execute::verdict_on;
 pub use input::{CommandId, GossipId, GossipMessage, Input, JobId, LoadId, SegmentId, SidecarsId};
 pub use job::{
     AdvanceState, AdvancedState, BuildBlock, ExecuteBlocks, Executed, Job, JobResult, MakeSidecars, Priority,
-    ReplayStates, VerifiedGroup, VerifyEach, VerifySidecars, VerifySignatures,
+    ReplayStates, VerifiedGroup, VerifyEach, VerifySidecars, VerifySignatures, panic_text,
 };
 pub use liveness::Liveness;
 pub use notes::{Note, Noted};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chain::{Job, JobId, JobResult, Priority};
+use chain::{Job, JobId, JobResult, Priority, panic_text};
 use crypto::verify_each;
 
 /// How long a job took.
@@ -138,13 +138,7 @@ fn run(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(JobId, JobResult, JobTim
                 signatures
             })
         });
-        let result = catch_unwind(run).unwrap_or_else(|panic| {
-            let text = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            JobResult::Panicked(text.unwrap_or_else(|| "without a text".to_owned()))
-        });
+        let result = catch_unwind(run).unwrap_or_else(|panic| JobResult::Panicked(panic_text(&*panic)));
         time.ran = begun.elapsed();
         time.stalled = stalled.map_or(Duration::ZERO, |before| self::stalled().saturating_sub(before));
         done(waiting.id, result, time);

@@ -81,6 +81,21 @@ pub struct Case {
     pub inputs: Vec<Vec<u8>>,
 }
 
+#[cfg(test)]
+impl Case {
+    /// A case for tests in which nobody runs it.
+    pub fn without_state() -> Self {
+        Self {
+            fork: ForkName::Phase0,
+            preset: "minimal".to_owned(),
+            action: Action::Slots(1),
+            signatures: false,
+            pre: Vec::new(),
+            inputs: Vec::new(),
+        }
+    }
+}
+
 /// What came of a case.
 #[derive(Clone, Debug)]
 pub enum Outcome {

@@ -60,24 +60,16 @@ pub fn judge(case: &Case, answers: &Answers) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use types::{ForkName, Root};
+    use types::Root;
 
     use super::*;
-    use crate::case::Action;
 
     fn accepted(root: u8) -> Outcome {
         Outcome::Accepted { root: Root::from([root; 32]), post: None }
     }
 
     fn verdict(ours: Outcome, spec: Outcome, lodestar: Outcome) -> Verdict {
-        let case = Case {
-            fork: ForkName::Phase0,
-            preset: "minimal".to_owned(),
-            action: Action::Slots(1),
-            signatures: false,
-            pre: Vec::new(),
-            inputs: Vec::new(),
-        };
+        let case = Case::without_state();
         let theirs = vec![(PeerName::Spec, spec), (PeerName::Lodestar, lodestar)];
         judge(&case, &Answers { ours, theirs })
     }

@@ -293,17 +293,6 @@ mod tests {
         }
     }
 
-    fn case() -> Case {
-        Case {
-            fork: ForkName::Phase0,
-            preset: "minimal".to_owned(),
-            action: Action::Slots(1),
-            signatures: false,
-            pre: Vec::new(),
-            inputs: Vec::new(),
-        }
-    }
-
     /// Why there was no answer to a case, and how often the child was started again after a second one.
     fn failure_of(then: &str) -> (String, u32) {
         let folder = tempfile::tempdir().unwrap();
@@ -313,8 +302,8 @@ mod tests {
             running.forks_loaded.push(ForkName::Phase0);
         }
         let mut ask = || {
-            peer.ask(&case(), false);
-            match peer.answer(&case()) {
+            peer.ask(&Case::without_state(), false);
+            match peer.answer(&Case::without_state()) {
                 Outcome::NoAnswer(why) => why,
                 other => panic!("an answer: {other}"),
             }
@@ -353,8 +342,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut peer = Peer::start(child("head -c 4 >/dev/null; exit 0", folder.path())).unwrap();
         for _ in 0..RESTARTS_MAX + 10 {
-            peer.ask(&case(), false);
-            assert!(matches!(peer.answer(&case()), Outcome::NoAnswer(_)));
+            peer.ask(&Case::without_state(), false);
+            assert!(matches!(peer.answer(&Case::without_state()), Outcome::NoAnswer(_)));
         }
         assert_eq!(peer.restarts(), RESTARTS_MAX);
     }
@@ -368,8 +357,10 @@ mod tests {
         let answer = format!("printf '\\{:03o}\\000\\000\\000{text}abc'; sleep 60", length as u32);
         let folder = tempfile::tempdir().unwrap();
         let mut peer = Peer::start(child(&answer, folder.path())).unwrap();
-        peer.ask(&case(), true);
-        let Outcome::Accepted { root: found, post } = peer.answer(&case()) else { panic!("not accepted") };
+        peer.ask(&Case::without_state(), true);
+        let Outcome::Accepted { root: found, post } = peer.answer(&Case::without_state()) else {
+            panic!("not accepted")
+        };
         assert_eq!((found, post), (root, Some(b"abc".to_vec())));
     }
 }

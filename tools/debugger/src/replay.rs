@@ -79,7 +79,8 @@ fn replay_evidence(case: &Case, evidence: Evidence) -> Replayed {
             let blocks: Vec<_> = blocks.iter().cloned().map(Arc::new).collect();
             let pre_state = Arc::new(case.pre.clone());
             let run = std::panic::AssertUnwindSafe(|| chain::verdict_on(&pre_state, &blocks));
-            std::panic::catch_unwind(run).unwrap_or_else(|panic| format!("panicked: {}", text_of(&*panic)))
+            std::panic::catch_unwind(run)
+                .unwrap_or_else(|panic| format!("panicked: {}", chain::panic_text(&*panic)))
         }
         _ => verdict_of(case, walk_of(case)).0,
     };
@@ -99,12 +100,6 @@ fn replay_evidence(case: &Case, evidence: Evidence) -> Replayed {
 fn walk_of(case: &Case) -> Walk<'static> {
     let walk = Walk::new(case.pre.clone());
     if case.verify { walk } else { walk.skipping_signatures() }
-}
-
-/// What a panic says.
-fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a text".to_owned())
 }
 
 /// The verdict, and the state after where there is one.
